@@ -1,0 +1,52 @@
+# One way to run everything. Each target sets up what it needs in .venv, from python3 and git alone.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+export UV_PYTHON_DOWNLOADS ?= never
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+.PHONY: help new test check docs bench clean
+
+help:
+	@echo "make new DEST=../orders-api                                   a new service, asking the questions"
+	@echo "make new DEST=../orders-api ANSWERS=examples/spa-cookies.yml  the same without asking"
+	@echo "make test    everything that is promised, proven"
+	@echo "make check   ruff and mypy, for the template and for what it renders"
+	@echo "make docs    docs/rules.md, from the rules"
+	@echo "make bench   the figures in the README"
+
+new: $(VENV)/.new
+	@$(BIN)/python hooks/new.py "$(DEST)" "$(ANSWERS)"
+
+test: check
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.test
+	$(BIN)/python docs/make.py
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/middleware.py
+	$(BIN)/python benchmarks/audit.py
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.uv:
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet uv
+	@touch $@
+
+$(VENV)/.new: $(VENV)/.uv pyproject.toml
+	@$(UV) --group new
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.uv pyproject.toml
+	@$(UV) --group test
+	@touch $(VENV)/.new $@
