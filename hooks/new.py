@@ -1,0 +1,86 @@
+"""`make new`: `copier copy`, with a refused answer shown as its message instead of a traceback.
+
+    python hooks/new.py DEST [ANSWERS]
+
+Asks the questions, or takes them from the YAML file ANSWERS and the defaults for the rest.
+Exit status: 0 rendered, 1 refused, 2 misused.
+"""
+
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from copier import run_copy
+from copier.errors import CopierAnswersInterrupt, CopierError
+
+TEMPLATE = Path(__file__).resolve().parents[1]
+USAGE = "make new DEST=../orders-api [ANSWERS=examples/spa-cookies.yml]"
+
+
+class MisuseError(Exception):
+    """The command line or the answer file is not as it should be; the text says how to mend it."""
+
+
+def destination(text: str) -> Path:
+    """Return where to render. Raises MisuseError unless that is a new or empty folder."""
+    if not text:
+        raise MisuseError(f"DEST is missing: say where the service shall be. {USAGE}")
+    path = Path(text).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise MisuseError(f"DEST={text} is a file: name a new folder.")
+    if (path / ".copier-answers.yml").exists():
+        raise MisuseError(
+            f"DEST={text} was made from a template already: run `copier update` in it."
+        )
+    if path.is_dir() and any(path.iterdir()):
+        raise MisuseError(f"DEST={text} is not empty: name a new folder.")
+    return path
+
+
+def answers_in(text: str) -> dict[str, Any]:
+    """Return the answers of a YAML file. Raises MisuseError for a file that holds none."""
+    file = Path(text).expanduser()
+    try:
+        answers = yaml.safe_load(file.read_text(encoding="utf-8-sig")) or {}
+    except OSError as error:
+        raise MisuseError(f"ANSWERS={text} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MisuseError(f"ANSWERS={text} is not YAML: {error}") from None
+    if not isinstance(answers, dict):
+        raise MisuseError(f"ANSWERS={text} holds no answers: write `question: answer`, one a line.")
+    questions = [
+        name for name in yaml.safe_load((TEMPLATE / "copier.yml").read_text()) if name[0] != "_"
+    ]
+    for name in answers:
+        if name not in questions and not str(name).startswith("_"):
+            near = get_close_matches(str(name), questions, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(questions)}."
+            raise MisuseError(f"ANSWERS={text} answers `{name}`, which is no question: {hint}")
+    return answers
+
+
+def main(dest: str = "", answers: str = "") -> int:
+    """Render the template and return the exit status."""
+    try:
+        run_copy(
+            str(TEMPLATE),
+            destination(dest),
+            data=answers_in(answers) if answers else None,
+            defaults=bool(answers),
+        )
+    except MisuseError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except CopierAnswersInterrupt:
+        print("Interrupted: nothing was written.", file=sys.stderr)
+        return 1
+    except (CopierError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:3]))
