@@ -1,0 +1,1 @@
+"""The service. `main` holds the application, `settings` what it reads from the environment."""

@@ -1,0 +1,1 @@
+"""The CORS policy, managed by the template: updates replace this folder, so edit nothing here."""
