@@ -1,0 +1,78 @@
+"""The policy: who may call this service from a browser, and how. A value, nothing more."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .origin import Origin, Pattern, near_miss, parse
+
+Strictness = Literal["local", "shared", "production"]
+
+CLASSES: tuple[Strictness, ...] = ("local", "shared", "production")
+
+LOCAL_ENVIRONMENTS = frozenset({"development", "test"})
+
+
+def strictness_of(environment: str) -> Strictness:
+    """Return how strictly an environment of this name is judged.
+
+    A name that nobody foresaw (`qa`, `demo`) is reachable by others and so judged as staging is.
+    """
+    if environment in LOCAL_ENVIRONMENTS:
+        return "local"
+    return "production" if environment == "production" else "shared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CORSPolicy:
+    """One environment's policy, as it was written; fields are named as CORSMiddleware names them.
+
+    `allow_origins` holds exact origins and wildcard patterns in the order they were written.
+    """
+
+    environment: str
+    allow_origins: tuple[str, ...] = ()
+    allow_credentials: bool = False
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: int = 600
+    public_paths: tuple[str, ...] = ()
+    guard_writes: bool = False
+
+    @property
+    def strictness(self) -> Strictness:
+        """How strictly this policy is judged: local, shared or production."""
+        return strictness_of(self.environment)
+
+    def middleware_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments with which StrictCORSMiddleware enforces this policy.
+
+        Raises OriginError for an entry that is no origin: audit a policy before you enforce it.
+        """
+        entries = [parse(text) for text in self.allow_origins]
+        patterns = [entry.regex for entry in entries if isinstance(entry, Pattern)]
+
+        def describe_stranger(refused: str) -> str:
+            near = near_miss(refused, entries)
+            listed = ", ".join(self.allow_origins) or "none"
+            sentence = near.sentence if near else f"{refused!a} is not allowed"
+            return (
+                f"{sentence}. Allowed in {self.environment}: {listed}. "
+                f"The list is CORS_ALLOWED_ORIGINS in .env.{self.environment}.\n"
+            )
+
+        return {
+            "allow_origins": frozenset(
+                str(entry) for entry in entries if isinstance(entry, Origin)
+            ),
+            "allow_origin_regex": "|".join(patterns) or None,
+            "allow_credentials": self.allow_credentials,
+            "allow_methods": self.allow_methods,
+            "allow_headers": self.allow_headers,
+            "expose_headers": self.expose_headers,
+            "max_age": self.max_age,
+            "public_paths": self.public_paths,
+            "guard_writes": self.guard_writes,
+            # What helps a developer would tell a stranger the policy.
+            "describe_stranger": describe_stranger if self.strictness == "local" else None,
+        }

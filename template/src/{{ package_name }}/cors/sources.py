@@ -1,0 +1,155 @@
+"""Where settings come from: the dotenv files of one environment, and the process on top."""
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from .findings import ConfigurationError, Finding
+from .policy import CLASSES, strictness_of
+
+log = logging.getLogger(__name__)
+
+PROCESS = "the process environment"
+
+# Notepad and PowerShell begin a file with a byte order mark, which would hide the first variable.
+ENCODING = "utf-8-sig"
+
+ENVIRONMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable's text and where it stands, such as `.env.production:7`."""
+
+    name: str
+    value: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The places one environment is read from, in rising priority: files, then the process.
+
+    `variables` holds each variable by its upper-case name, as the highest source has it.
+    """
+
+    environment: str
+    directory: Path
+    files: tuple[Path, ...]
+    variables: Mapping[str, Variable]
+
+
+def read_variables(files: Iterable[Path]) -> dict[str, Variable]:
+    """Read the files and then the process; what comes later wins."""
+    found: dict[str, Variable] = {}
+    for file in files:
+        for variable in read_dotenv(file):
+            found[variable.name] = variable
+    for name, value in os.environ.items():
+        found[name.upper()] = Variable(name.upper(), value, PROCESS)
+    return found
+
+
+def read_text(file: Path) -> str:
+    """Return a dotenv file's text, or refuse one that is not UTF-8 in a readable line."""
+    try:
+        return file.read_text(encoding=ENCODING)
+    except (UnicodeDecodeError, OSError) as error:
+        reason = (
+            "is not UTF-8 text"
+            if isinstance(error, UnicodeDecodeError)
+            else f"cannot be read ({error.strerror})"
+        )
+        fault = Finding(
+            rule="CORS031",
+            variable="ENVIRONMENT",
+            value=file.name,
+            reason=reason,
+            fix="save it as UTF-8 text that the service's user may read",
+            where=file.name,
+        )
+        raise ConfigurationError([fault]) from None
+
+
+def read_dotenv(file: Path) -> Iterator[Variable]:
+    """Yield a dotenv file's variables in the order they stand, with their lines."""
+    for binding in parse_stream(StringIO(read_text(file))):
+        if binding.key is not None:
+            leading = binding.original.string
+            skipped = leading[: len(leading) - len(leading.lstrip())].count("\n")
+            where = f"{file.name}:{binding.original.line + skipped}"
+            yield Variable(binding.key.upper(), binding.value or "", where)
+
+
+def merge_markers(file: Path) -> Iterator[Variable]:
+    """Yield each line that a conflicting update left in a dotenv file."""
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        if MERGE_MARKER.match(line):
+            yield Variable("", line, f"{file.name}:{number}")
+
+
+def environments(directory: Path) -> list[str]:
+    """Return the names of the environments that have a dotenv file, local ones first."""
+    names = (path.name.removeprefix(".env.") for path in directory.glob(".env.*"))
+    found = (name for name in names if name != "example" and ENVIRONMENT_NAME.fullmatch(name))
+    return sorted(found, key=lambda name: (CLASSES.index(strictness_of(name)), name))
+
+
+def find_sources(environment: str | None = None, directory: Path | None = None) -> Sources:
+    """Find what an environment is read from.
+
+    `environment` defaults to the variable ENVIRONMENT, and that to development where
+    `.env.development` exists: an image built without that file refuses to start rather than serve
+    production with development's policy. `directory` defaults to the working directory.
+
+    Raises ConfigurationError for an environment that nothing describes, or whose files cannot be
+    read (CORS031).
+    """
+    directory = directory or Path.cwd()
+    chosen = environment or os.environ.get("ENVIRONMENT", "").strip()
+    name = chosen or "development"
+    candidates = (directory / f".env.{name}", directory / f".env.{name}.local")
+    well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
+    files = tuple(file for file in candidates if well_named and file.is_file())
+    in_process = chosen and any(key.upper() == "CORS_ALLOWED_ORIGINS" for key in os.environ)
+    if not well_named or not (files or in_process):
+        raise ConfigurationError([unknown_environment(name, bool(chosen), directory)])
+    if not chosen:
+        log.warning("ENVIRONMENT is not set: using development, from %s", files[0])
+    return Sources(name, directory, files, read_variables(files))
+
+
+def unknown_environment(name: str, chosen: bool, directory: Path) -> Finding:
+    """Say that nothing describes the environment, and which ones there are."""
+    known = environments(directory)
+    near = [each for each in known if each.startswith(name.lower())]
+    near += get_close_matches(name.lower(), known, n=1)
+    listed = ", ".join(known) or "none"
+    reason = (
+        f"names no environment: there is no .env.{name} in {directory} (there are: {listed}), "
+        "and CORS_ALLOWED_ORIGINS is not set in the process"
+    )
+    if not chosen:
+        reason = (
+            f"is not set, and there is no .env.development in {directory} to stand in "
+            f"(there are: {listed})"
+        )
+    fix = f"set ENVIRONMENT={near[0]}" if near and chosen else "set ENVIRONMENT to one of them"
+    if not known:
+        fix = "start the service in the folder that holds its .env.<environment> files"
+    return Finding(
+        rule="CORS031",
+        variable="ENVIRONMENT",
+        value=name if chosen else "",
+        reason=reason,
+        fix=fix,
+        where=PROCESS,
+    )

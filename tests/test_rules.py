@@ -1,0 +1,342 @@
+"""The rule book, case by case: what is refused, warned of and accepted, in each class."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
+from service.cors.checks import Subject
+from service.cors.findings import ConfigurationError, Finding
+from service.cors.middleware import CORSFastAPI
+from service.cors.policy import CORSPolicy
+from service.cors.rules import RULES, audit, find_rule
+from service.cors.settings import CORSSettings, read_settings
+from service.cors.sources import find_sources
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+
+from .rule_cases import CASES, Case
+
+ENVIRONMENTS = {"local": "development", "shared": "staging", "production": "production"}
+LETTERS = {"error": "E", "warning": "W"}
+
+GOOD = {
+    "CORS_ALLOWED_ORIGINS": "https://app.acme.com",
+    "CORS_ALLOW_CREDENTIALS": "false",
+    "CORS_ALLOW_METHODS": "GET,POST",
+    "CORS_ALLOW_HEADERS": "Content-Type",
+    "CORS_EXPOSE_HEADERS": "X-Total-Count",
+    "CORS_MAX_AGE": "600",
+    "CORS_PUBLIC_PATHS": "",
+    "CORS_GUARD_WRITES": "false",
+}
+
+
+@pytest.fixture(autouse=True)
+def only_dotenv(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*GOOD, "ENVIRONMENT"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def dotenv(environment: str, lines: tuple[str, ...]) -> str:
+    """Return a good dotenv file with these lines in it."""
+    values = {"ENVIRONMENT": environment} | GOOD
+    extra = []
+    for line in lines:
+        name, equals, value = line.partition("=")
+        if line.startswith("-"):
+            del values[line[1:]]
+        elif equals and name in values:
+            values[name] = value
+        else:
+            extra.append(line)
+    return "\n#\n".join([f"{name}={value}" for name, value in values.items()] + extra) + "\n"
+
+
+def findings(directory: Path, environment: str, lines: tuple[str, ...]) -> list[Finding]:
+    """Return what is said of a dotenv file with these lines."""
+    (directory / f".env.{environment}").write_text(dotenv(environment, lines))
+    _, found = read_settings(CORSSettings, find_sources(environment, directory))
+    return found
+
+
+def classes(verdict: str) -> Iterator[tuple[str, str]]:
+    return zip(ENVIRONMENTS.values(), verdict.split(), strict=True)
+
+
+PARAMETERS = [
+    pytest.param(
+        case, environment, letter, id=f"{case.rule} {environment} {letter} {case.sentence}"
+    )
+    for case in CASES
+    for environment, letter in classes(case.verdict)
+]
+
+
+@pytest.mark.parametrize(("case", "environment", "letter"), PARAMETERS)
+def test_the_rule_book(tmp_path: Path, case: Case, environment: str, letter: str) -> None:
+    found = [each for each in findings(tmp_path, environment, case.lines) if each.rule == case.rule]
+    letters = {LETTERS[each.severity] for each in found} or {"-"}
+    assert letters == {letter}, [str(each) for each in found]
+    for each in found:
+        assert each.reason
+        assert each.fix
+        assert "\n" not in str(each)
+        assert len(str(each)) < 600
+    refused = any(each.severity == "error" for each in found)
+    if refused:
+        with pytest.raises(ConfigurationError, match=case.rule):
+            CORSSettings.load(environment, tmp_path)
+
+
+def test_a_good_file_has_nothing_said_against_it(tmp_path: Path) -> None:
+    for environment in ENVIRONMENTS.values():
+        assert findings(tmp_path, environment, ()) == []
+
+
+# --- The rules that look at the app -----------------------------------------------------------
+
+
+Build = Callable[[CORSPolicy], object]
+
+
+def policy(environment: str, **fields: Any) -> CORSPolicy:
+    defaults: dict[str, Any] = {
+        "allow_origins": ("https://app.acme.com",),
+        "allow_methods": ("GET", "POST"),
+        "allow_headers": ("Content-Type",),
+    }
+    return CORSPolicy(environment=environment, **(defaults | fields))
+
+
+def strict(policy: CORSPolicy) -> CORSFastAPI:
+    app = CORSFastAPI(cors=policy)
+    app.add_api_route("/items", lambda: None, methods=["GET", "POST"])
+    return app
+
+
+def plain_app(policy: CORSPolicy) -> object:
+    return FastAPI()
+
+
+def wrapped(policy: CORSPolicy) -> object:
+    return GZipMiddleware(strict(policy))
+
+
+def with_stock_middleware(policy: CORSPolicy) -> object:
+    app = strict(policy)
+    app.add_middleware(CORSMiddleware, allow_origins=["*"])
+    return app
+
+
+def with_mounted_stock_middleware(policy: CORSPolicy) -> object:
+    app = strict(policy)
+    app.mount("/old", CORSMiddleware(Starlette(), allow_origins=["*"]))
+    return app
+
+
+def with_stock_middleware_in_a_sub_app(policy: CORSPolicy) -> object:
+    inner = FastAPI()
+    inner.add_middleware(CORSMiddleware, allow_origins=["*"])
+    app = strict(policy)
+    app.mount("/old", Starlette(routes=[Mount("/older", inner)]))
+    return app
+
+
+def with_other_middleware(policy: CORSPolicy) -> object:
+    app = strict(policy)
+    app.add_middleware(GZipMiddleware)
+    app.mount("/sub", FastAPI())
+    return app
+
+
+def with_route(method: str) -> Build:
+    def build(policy: CORSPolicy) -> object:
+        app = strict(policy)
+        router = APIRouter(prefix="/v1")
+        router.add_api_route("/things/{thing}", lambda thing: None, methods=[method])
+        app.include_router(router)
+        return app
+
+    return build
+
+
+def with_security(scheme: Callable[..., Any]) -> Build:
+    def build(policy: CORSPolicy) -> object:
+        app = strict(policy)
+        app.add_api_route("/me", lambda: None, dependencies=[Depends(scheme)])
+        return app
+
+    return build
+
+
+def with_cookie(**attributes: object) -> Build:
+    if attributes == {"samesite": "lax"}:
+
+        def set_cookie(response: Response) -> None:
+            response.set_cookie("session", "1", samesite="lax")
+    elif attributes == {"samesite": "strict", "secure": True}:
+
+        def set_cookie(response: Response) -> None:
+            response.set_cookie("session", "1", samesite="strict", secure=True)
+    elif attributes == {"samesite": "none"}:
+
+        def set_cookie(response: Response) -> None:
+            response.set_cookie("session", "1", samesite="none")
+    else:
+
+        def set_cookie(response: Response) -> None:
+            response.set_cookie("session", "1", samesite="none", secure=True)
+
+    def build(policy: CORSPolicy) -> object:
+        app = strict(policy)
+        app.add_api_route("/session", set_cookie, methods=["POST"])
+        return app
+
+    return build
+
+
+TWO_SITES = {
+    "allow_credentials": True,
+    "allow_origins": ("https://app.acme.com", "https://acme-shop.org"),
+}
+ONE_SITE = {"allow_credentials": True}
+
+# The rule, a sentence, how the app is built, the policy's fields, the verdict.
+APP_CASES: tuple[tuple[str, str, Build, dict[str, Any], str], ...] = (
+    ("CORS034", "a FastAPI without a policy", plain_app, {}, "E E E"),
+    ("CORS034", "the policy inside another app", wrapped, {}, "E E E"),
+    ("CORS034", "a second policy as middleware", with_stock_middleware, {}, "E E E"),
+    ("CORS034", "a second policy that is mounted", with_mounted_stock_middleware, {}, "E E E"),
+    ("CORS034", "a second policy in a sub-app", with_stock_middleware_in_a_sub_app, {}, "E E E"),
+    ("CORS034", "other middleware and a sub-app", with_other_middleware, {}, "- - -"),
+    ("CORS034", "an app as the template makes it", strict, {}, "- - -"),
+    ("CORS035", "a DELETE that no front end may use", with_route("DELETE"), {}, "W W W"),
+    ("CORS035", "a method of one's own that none may use", with_route("PURGE"), {}, "W W W"),
+    ("CORS035", "an allowed method without a route", strict, {"allow_methods": ("PUT",)}, "W W W"),
+    (
+        "CORS035",
+        "a DELETE that is allowed",
+        with_route("DELETE"),
+        {"allow_methods": ("GET", "POST", "DELETE")},
+        "- - -",
+    ),
+    ("CORS035", "a POST, which needs no listing", strict, {"allow_methods": ("GET",)}, "- - -"),
+    ("CORS035", "no front end at all", with_route("DELETE"), {"allow_origins": ()}, "- - -"),
+    ("CORS027", "an OAuth2 token", with_security(OAuth2PasswordBearer("token")), {}, "W E E"),
+    ("CORS027", "a bearer token", with_security(HTTPBearer()), {}, "W E E"),
+    ("CORS027", "a cookie", with_security(APIKeyCookie(name="session")), {}, "- - -"),
+    (
+        "CORS027",
+        "a token whose header is allowed",
+        with_security(HTTPBearer()),
+        {"allow_headers": ("authorization",)},
+        "- - -",
+    ),
+    ("CORS027", "no security at all", strict, {}, "- - -"),
+    ("CORS036", "Lax with two sites", with_cookie(samesite="lax"), TWO_SITES, "W W E"),
+    (
+        "CORS036",
+        "Strict with two sites",
+        with_cookie(samesite="strict", secure=True),
+        TWO_SITES,
+        "W W E",
+    ),
+    ("CORS036", "None without Secure", with_cookie(samesite="none"), ONE_SITE, "W W E"),
+    ("CORS036", "None with Secure", with_cookie(), TWO_SITES, "- - -"),
+    ("CORS036", "Lax with one site", with_cookie(samesite="lax"), ONE_SITE, "- - -"),
+    ("CORS036", "None without Secure, no credentials", with_cookie(samesite="none"), {}, "- - -"),
+)
+
+APP_PARAMETERS = [
+    pytest.param(rule, build, fields, environment, letter, id=f"{rule} {environment} {sentence}")
+    for rule, sentence, build, fields, verdict in APP_CASES
+    for environment, letter in classes(verdict)
+]
+
+
+@pytest.mark.parametrize(("rule", "build", "fields", "environment", "letter"), APP_PARAMETERS)
+def test_the_rules_on_the_app(
+    rule: str, build: Build, fields: dict[str, Any], environment: str, letter: str
+) -> None:
+    judged = policy(environment, **fields)
+    subject = Subject(judged, app=build(judged))
+    found = [each for each in audit(subject) if each.rule == rule]
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}, found
+
+
+# --- The recorded answers ---------------------------------------------------------------------
+
+ANSWER_CASES: tuple[tuple[str, dict[str, Any], str, str], ...] = (
+    ("another max-age", {"preflight_max_age": 60}, "CORS_MAX_AGE", "W W W"),
+    ("other methods", {"allow_methods": "GET"}, "CORS_ALLOW_METHODS", "W W W"),
+    ("cookies that nobody answered", {"credentials": "cookies"}, "CORS_ALLOW_CREDENTIALS", "W W W"),
+    ("the same max-age", {"preflight_max_age": 600}, "", "- - -"),
+    ("the same methods with blanks", {"allow_methods": "GET, POST"}, "", "- - -"),
+    ("no answers", {}, "", "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "variable", "environment", "letter"),
+    [
+        pytest.param(answers, variable, environment, letter, id=f"{environment} {sentence}")
+        for sentence, answers, variable, verdict in ANSWER_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_recorded_answers(
+    tmp_path: Path, answers: dict[str, object], variable: str, environment: str, letter: str
+) -> None:
+    (tmp_path / f".env.{environment}").write_text(dotenv(environment, ()))
+    sources = find_sources(environment, tmp_path)
+    settings, _ = read_settings(CORSSettings, sources)
+    assert settings is not None
+    subject = Subject(settings.as_policy(), sources, answers=answers)
+    found = [each for each in audit(subject) if each.rule == "CORS037"]
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+    assert all(each.variable == variable and "copier update --data" in each.fix for each in found)
+
+
+# --- The book itself --------------------------------------------------------------------------
+
+
+def test_the_ids_are_in_order_and_without_a_gap() -> None:
+    assert [rule.id for rule in RULES] == [f"CORS{n:03}" for n in range(1, len(RULES) + 1)]
+
+
+def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None:
+    verdicts: dict[tuple[str, str], set[str]] = {}
+    rows = [(case.rule, case.verdict) for case in CASES]
+    rows += [(rule, verdict) for rule, _, _, _, verdict in APP_CASES]
+    rows += [("CORS037", verdict) for _, _, _, verdict in ANSWER_CASES]
+    for rule, verdict in rows:
+        for environment, letter in classes(verdict):
+            verdicts.setdefault((rule, environment), set()).add(letter)
+    for each in RULES:
+        for environment, letter in classes(each.severities):
+            assert verdicts.get((each.id, environment), set()) >= {letter, "-"}, each.id
+    assert 3 * len(rows) >= 300
+
+
+def test_what_the_book_calls_good_is_good_and_bad_is_bad(tmp_path: Path) -> None:
+    """The examples of `cors rules` are judged like anybody's dotenv file."""
+    for rule in RULES:
+        if rule.bad.startswith("CORS_") and " while " not in rule.bad and "@" not in rule.bad:
+            bad = tuple(rule.bad.split(" with "))
+            if rule.id not in ("CORS027",):
+                found = findings(tmp_path, "production", bad)
+                assert rule.id in {each.rule for each in found}, rule.bad
+        if rule.good.startswith("CORS_"):
+            found = findings(tmp_path, "production", (rule.good,))
+            assert rule.id not in {each.rule for each in found}, rule.good
+
+
+def test_a_rule_is_found_by_its_id_in_any_case() -> None:
+    assert find_rule("cors014").id == "CORS014"
+    with pytest.raises(KeyError):
+        find_rule("CORS999")
