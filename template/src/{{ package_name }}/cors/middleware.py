@@ -1,0 +1,497 @@
+"""The policy at work: a stricter CORSMiddleware, and a FastAPI that keeps it outermost.
+
+"Fetch" below is the WHATWG Fetch Standard. What happens to a request:
+
+- Every response says `Vary: Origin` once. An allowed origin gets its grant, a stranger nothing.
+- `Access-Control-*` headers set by inner code are removed: there is one policy.
+- A preflight never reaches the app. It is answered 204 with the whole policy, to a stranger 403.
+- A WebSocket handshake from a stranger's page is refused before the app sees it.
+- With `guard_writes`, so is a stranger's unsafe request: CORS alone would only hide the answer.
+- Under `public_paths` a stranger gets `*`, and never credentials.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .policy import CORSPolicy
+
+Header = tuple[bytes, bytes]
+Headers = tuple[Header, ...]
+
+# A browser asks for each non-safelisted header of one request once. Real front ends send a dozen
+# names in a few hundred bytes; what is far beyond that is not a browser, and gets no echo.
+MAX_MIRRORED_NAMES = 64
+MAX_MIRRORED_BYTES = 4096
+
+# What a browser can send as an origin besides `null` (HTML, "serialization of an origin"): scheme,
+# host, perhaps a port, all in lower case; a host name has at most 253 characters. A pattern lets in
+# nothing else, so that a mistake in it cannot be used with odd or endless values.
+SERIALIZED_ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\x00- A-Z/?#@\\<>^|\x7f-\xff]+")
+MAX_ORIGIN_BYTES = 300
+
+# RFC 9110, section 5.6.2
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _spellings(*names: bytes) -> dict[bytes, bytes]:
+    """Map what clients write for these header names to the names in lower case.
+
+    ASGI asks servers for lower case, but does not insist. Browsers write no other spelling than
+    these three, and to lower-case every name of every request would add a quarter to the cost.
+    """
+    return {spelled: name for name in names for spelled in (name, name.title(), name.upper())}
+
+
+# The request headers that each kind of request is judged by.
+ALWAYS = _spellings(b"origin")
+IN_PREFLIGHT = _spellings(
+    b"origin",
+    b"access-control-request-method",
+    b"access-control-request-headers",
+    b"access-control-request-private-network",
+)
+TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"authorization")
+
+# Response headers are searched for names of the policy. Those that apps send all the time are known
+# at one look, others by their first letter: to lower-case them all would be most of the cost.
+HARMLESS = frozenset(
+    b"accept-ranges age allow cache-control content-disposition content-encoding content-language "
+    b"content-length content-security-policy content-type date etag expires last-modified location "
+    b"referrer-policy server server-timing set-cookie strict-transport-security transfer-encoding "
+    b"via www-authenticate x-content-type-options x-frame-options x-request-id".split()
+)
+INITIALS = frozenset({b"a", b"A", b"v", b"V"})
+
+# What a response is given, for a stranger and on a public path. Vary is always the first.
+VARY: Header = (b"vary", b"Origin")
+NOTHING: Headers = (VARY,)
+OPEN: Headers = (VARY, (b"access-control-allow-origin", b"*"))
+
+logger = logging.getLogger(__name__)
+
+
+class StrictCORSMiddleware(CORSMiddleware):
+    """Starlette's CORSMiddleware with the same arguments, a stricter reading of them, and guards.
+
+    It is a subclass so that whoever looks for a CORSMiddleware finds one, but it answers requests
+    by itself. Three arguments are its own:
+
+    - `public_paths`: path prefixes, on segment boundaries, that every site may use without
+      credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
+    - `guard_writes`: answer a stranger's unsafe request 403 before the app runs.
+    - `describe_stranger`: for local environments only. Given a refused origin, it returns the
+      sentence that becomes the body of the refusal. It also turns on a log line for every inner
+      header that is removed.
+
+    `*` among the origins opens every path as a public path would. Raises TypeError for a string
+    where a list is due, ValueError for what browsers would ignore or what would let in anyone.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        allow_origins: Collection[str] = (),
+        allow_methods: Collection[str] = ("GET",),
+        allow_headers: Collection[str] = (),
+        allow_credentials: bool = False,
+        allow_origin_regex: str | None = None,
+        allow_private_network: bool = False,
+        expose_headers: Collection[str] = (),
+        max_age: int = 600,
+        *,
+        public_paths: Collection[str] = (),
+        guard_writes: bool = False,
+        describe_stranger: Callable[[str], str] | None = None,
+    ) -> None:
+        """Check the arguments, and encode once what the requests need."""
+        allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
+        allow_methods = _strings("allow_methods", allow_methods, not allow_credentials)
+        allow_headers = _strings("allow_headers", allow_headers, not allow_credentials)
+        expose_headers = _strings("expose_headers", expose_headers, not allow_credentials)
+        public_paths = _strings("public_paths", public_paths)
+        if "null" in allow_origins:
+            raise ValueError(
+                "allow_origins contains 'null', which any site can send from a sandboxed frame. "
+                "List the origin that the page is served from."
+            )
+        # A set, so that nothing that asks the public attribute walks a list of thousands.
+        super().__init__(
+            app,
+            allow_origins=frozenset(allow_origins),
+            allow_methods=allow_methods,
+            allow_headers=allow_headers,
+            allow_credentials=allow_credentials,
+            allow_origin_regex=allow_origin_regex,
+            allow_private_network=allow_private_network,
+            expose_headers=expose_headers,
+            max_age=max_age,
+        )
+        self.expose_headers = expose_headers
+        self.max_age = max_age
+        self.public_paths = public_paths
+        self.guard_writes = guard_writes
+        self.describe_stranger = describe_stranger
+
+        self._any_origin = "*" in allow_origins
+        # As bytes, like the header it reads; what it lets in is ASCII, where both mean the same.
+        pattern = allow_origin_regex
+        self._pattern = None if pattern is None else re.compile(pattern.encode("ascii"))
+        self._credentials = _header("allow-credentials", ["true"] if allow_credentials else [])
+        # Origins listed beside a `*` stay in, because the guards tell them from strangers.
+        origins = [origin.encode("ascii") for origin in allow_origins if origin != "*"]
+        self._grants = {origin: self._grant_to(origin) for origin in origins}
+        self._exposed = _header("expose-headers", expose_headers)
+        self._mirrors_headers = "*" in allow_headers
+        self._preflight = _preflight_policy(allow_methods, allow_headers, max_age)
+        self._preflight_vary = _preflight_vary(self._mirrors_headers, allow_private_network)
+        self._public_prefixes = tuple(map(_prefix, ["/"] if self._any_origin else public_paths))
+        self._reported: set[bytes] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for the policy what it can answer, and hand everything else to the app."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket" and not self._may_connect(scope):
+                # Closed before it is accepted, the handshake is answered 403 by the server.
+                await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            else:
+                await self.app(scope, receive, send)
+            return
+
+        method = scope["method"]
+        guarded = self.guard_writes and method not in SAFE_METHODS
+        names = TO_GUARD if guarded else IN_PREFLIGHT if method == "OPTIONS" else ALWAYS
+        # The same as `_read`, but without the call: every request comes through here.
+        found: dict[bytes, list[bytes]] = {}
+        lines = scope["headers"]
+        if type(lines) is not list:
+            lines = scope["headers"] = list(lines)
+        for name, value in lines:
+            if name in names:
+                found.setdefault(names[name], []).append(value)
+
+        allowed = None
+        grant = NOTHING
+        if b"origin" in found:
+            allowed = self._find(found[b"origin"])
+            if allowed is not None:
+                grant = allowed
+            elif self._public_prefixes and self._is_public(scope):
+                grant = OPEN
+            if b"access-control-request-method" in found:
+                await self._answer_preflight(found, grant, send)
+                return
+            if grant is not NOTHING:
+                grant += self._exposed
+        if guarded and allowed is None and not self._may_write(scope, found):
+            await self._refuse(found, grant, send)
+            return
+
+        # Not a coroutine of its own: it would cost every chunk of a stream one more frame.
+        def send_with_policy(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._rewrite(message.get("headers"), grant)
+            return send(message)
+
+        await self.app(scope, receive, send_with_policy)
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Tell whether the lists let this origin in, exactly as it stands in a request."""
+        return self._any_origin or self._find([origin.encode("latin-1", "replace")]) is not None
+
+    def _find(self, origins: list[bytes]) -> Headers | None:
+        """Return what to grant to the sender of these Origin lines, None for a stranger."""
+        # Fetch knows one Origin line; whoever adds another wants it read by somebody else.
+        if len(origins) != 1:
+            return None
+        origin = origins[0]
+        grant = self._grants.get(origin)
+        if (
+            grant is None
+            and self._pattern is not None
+            and len(origin) <= MAX_ORIGIN_BYTES
+            and self._pattern.fullmatch(origin)
+            and SERIALIZED_ORIGIN.fullmatch(origin)
+        ):
+            return self._grant_to(origin)
+        return grant
+
+    def _grant_to(self, origin: bytes) -> Headers:
+        """Return what makes the CORS check of a browser pass (Fetch, "CORS check")."""
+        if self._any_origin:
+            return OPEN
+        return (VARY, (b"access-control-allow-origin", origin), *self._credentials)
+
+    def _is_public(self, scope: Scope) -> bool:
+        """Tell whether the path is open to strangers, seen from where the app is mounted."""
+        path: str = scope["path"]
+        root: str = scope.get("root_path", "")
+        if path == root or path.startswith(f"{root}/"):
+            path = path[len(root) :]
+        # Some code further in may resolve these, and so arrive at a path that is not public.
+        if ".." in path or "//" in path or "\\" in path:
+            return self._any_origin
+        return f"{path}/".startswith(self._public_prefixes)
+
+    def _rewrite(self, headers: Iterable[Header] | None, granted: Headers) -> list[Header]:
+        """Return the app's response headers under this policy: its own grant, and one Vary."""
+        # ASGI allows any iterable of any pairs, which could be read only once.
+        pairs = headers if type(headers) is list else [(k, v) for k, v in headers or ()]
+        for name, _ in pairs:
+            if name not in HARMLESS and name[:1] in INITIALS:
+                return self._cleaned(pairs, granted)
+        return [*granted, *pairs]
+
+    def _cleaned(self, pairs: list[Header], granted: Headers) -> list[Header]:
+        """Return the same for headers that may already hold a Vary, or a policy of their own."""
+        answer = [*granted]
+        varies: list[bytes] = []
+        for name, value in pairs:
+            lower = name.lower()
+            if lower == b"vary":
+                varies.append(value)
+            elif lower.startswith(b"access-control-"):
+                self._report(lower)
+            else:
+                answer.append((name, value))
+        if varies:
+            answer[0] = (b"vary", _merge_vary(varies))
+        return answer
+
+    def _report(self, name: bytes) -> None:
+        """Log once that inner code sets this header, for whoever wonders where it went."""
+        if self.describe_stranger is not None and name not in self._reported:
+            self._reported.add(name)
+            logger.warning(
+                "removed the response header %s that the app set by itself: the CORS policy is the "
+                "only one to send it",
+                name.decode("latin-1"),
+            )
+
+    async def _answer_preflight(
+        self, found: dict[bytes, list[bytes]], grant: Headers, send: Send
+    ) -> None:
+        """Answer with the whole policy, whatever was asked for, or with nothing of it.
+
+        The browser itself compares the answer with its request, and its console names the method
+        or header that is missing (Fetch, "CORS-preflight fetch", step 7). An error status would
+        end that before the comparison.
+        """
+        if grant is NOTHING:
+            await self._refuse(found, grant, send)
+            return
+        headers = [self._preflight_vary, *grant[1:], *self._preflight]
+        if self._mirrors_headers:
+            requested = _requested_names(found.get(b"access-control-request-headers", []))
+            if requested:
+                headers.append((b"access-control-allow-headers", requested))
+        # Public paths open data to strangers, not the network that the service stands in.
+        trusted = self.allow_private_network and (grant is not OPEN or self._any_origin)
+        if trusted and b"access-control-request-private-network" in found:
+            headers.append((b"access-control-allow-private-network", b"true"))
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _may_write(self, scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
+        """Tell whether an unsafe request that no allowed origin sent may reach the app.
+
+        `Sec-Fetch-Site` is written by the browser and out of reach of scripts, so it decides where
+        present. Without it, and without an Origin, no browser of today sent the request.
+        """
+        site = found.get(b"sec-fetch-site")
+        if site is not None:
+            welcome = site in ([b"same-origin"], [b"none"])
+        else:
+            welcome = b"origin" not in found or _is_own_origin(scope, found)
+        return welcome or (self._is_public(scope) and not _has_ambient_credentials(found))
+
+    def _may_connect(self, scope: Scope) -> bool:
+        """Tell whether a WebSocket handshake may reach the app.
+
+        Browsers let any page open a WebSocket anywhere, with cookies, so the server has to check
+        Origin (RFC 6455, section 10.2). Public paths do not open it.
+        """
+        found = _read(scope, TO_GUARD)
+        origins = found.get(b"origin")
+        if origins is None or self._find(origins) is not None or _is_own_origin(scope, found):
+            return True
+        return self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
+
+    async def _refuse(self, found: dict[bytes, list[bytes]], granted: Headers, send: Send) -> None:
+        """Answer 403, with a reason only where `describe_stranger` gives one."""
+        body = b"Forbidden"
+        if self.describe_stranger is not None and b"origin" in found:
+            origin = b", ".join(found[b"origin"]).decode("latin-1")
+            body = self.describe_stranger(origin).encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            *granted,
+        ]
+        await send({"type": "http.response.start", "status": 403, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class CORSFastAPI(FastAPI):
+    """FastAPI behind a StrictCORSMiddleware that nothing can be wrapped around.
+
+    `cors` takes the policy, everything else goes to FastAPI. The attribute `cors` is the
+    middleware itself, for tools that look at the policy.
+
+    What `add_middleware` adds is inside FastAPI's own error handling, so a policy added that way is
+    missing on an unhandled 500, and on what middleware added later answers.
+    """
+
+    def __init__(self, *, cors: CORSPolicy, **options: Any) -> None:
+        """Build the app, and put the policy in front of it."""
+        super().__init__(**options)
+        self.cors_policy = cors
+        self.cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the policy see every request first; it calls FastAPI for what it lets through."""
+        if scope["type"] == "lifespan" and (refusal := self._refusal()):
+            # A server prints the message and exits; an exception would be a traceback.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": refusal})
+            return
+        # FastAPI would do this only further in, and public paths are relative to it.
+        if self.root_path:
+            scope["root_path"] = self.root_path
+        await self.cors(scope, receive, send)
+
+    def _refusal(self) -> str:
+        """Return why the finished app does not start: its routes, cookies and other middleware."""
+        # Imported here because the rules that look at an app read this module.
+        from .startup import refusal
+
+        return refusal(self, self.cors_policy)
+
+
+def _strings(name: str, values: Collection[str], wildcard: bool = True) -> tuple[str, ...]:
+    """Return the values of a list argument, after checking what their type and `*` would break."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} takes a list of strings, not one string: write [{values!r}].")
+    values = tuple(values)
+    for value in values:
+        if not isinstance(value, str):
+            raise TypeError(f"{name} takes a list of strings; {value!r} is not one.")
+    if "*" in values and not wildcard:
+        raise ValueError(
+            f"{name} contains '*' while allow_credentials is on: with credentials, browsers do "
+            f"not take '*' as a wildcard. Write out the values of {name}, or turn "
+            "allow_credentials off."
+        )
+    return values
+
+
+def _header(name: str, values: Sequence[str]) -> Headers:
+    """Return `Access-Control-<name>` with these values, or nothing where there are none."""
+    if not values:
+        return ()
+    return ((f"access-control-{name}".encode(), ", ".join(values).encode("ascii")),)
+
+
+def _preflight_policy(methods: Sequence[str], headers: Sequence[str], max_age: int) -> Headers:
+    """Return the part of a preflight's answer that is the same for everybody."""
+    # Even these need listing, for unusual values (Fetch, "CORS-safelisted request-header").
+    listed = [] if "*" in headers else sorted(SAFELISTED_HEADERS | set(headers))
+    return (
+        *_header("allow-methods", ALL_METHODS if "*" in methods else methods),
+        *_header("allow-headers", listed),
+        *_header("max-age", [str(max_age)]),
+    )
+
+
+def _preflight_vary(mirrors_headers: bool, private_network: bool) -> Header:
+    """Return what a preflight's answer depends on, for the caches that keep answers to OPTIONS."""
+    names = [b"Origin"]
+    if mirrors_headers:
+        names.append(b"Access-Control-Request-Headers")
+    if private_network:
+        names.append(b"Access-Control-Request-Private-Network")
+    return (b"vary", b", ".join(names))
+
+
+def _prefix(path: str) -> str:
+    """Return a public path in the form that a path plus a slash starts with."""
+    if not path.startswith("/"):
+        raise ValueError(f"public_paths contains {path!r}, which matches nothing: write '/{path}'.")
+    return path.rstrip("/") + "/"
+
+
+def _read(scope: Scope, names: dict[bytes, bytes]) -> dict[bytes, list[bytes]]:
+    """Return the lines of these request headers, in one pass over all of them."""
+    found: dict[bytes, list[bytes]] = {}
+    # ASGI allows any iterable, and the app wants to read it too.
+    scope["headers"] = list(scope["headers"])
+    for name, value in scope["headers"]:
+        if name in names:
+            found.setdefault(names[name], []).append(value)
+    return found
+
+
+def _merge_vary(values: list[bytes]) -> bytes:
+    """Return several Vary values as one that contains `Origin`, each name once.
+
+    `*` stays alone: it already keeps every cache from reusing it (RFC 9110, section 12.5.5).
+    """
+    names: dict[bytes, bytes] = {}
+    for name in b",".join(values).split(b","):
+        name = name.strip()
+        if name:
+            names.setdefault(name.lower(), name)
+    if b"*" in names:
+        return b"*"
+    names[b"origin"] = b"Origin"
+    return b", ".join(names.values())
+
+
+def _requested_names(lines: list[bytes]) -> bytes:
+    """Return the header names that a preflight asks for as one value, empty past the bounds."""
+    if sum(map(len, lines)) + len(lines) > MAX_MIRRORED_BYTES:
+        return b""
+    parts = (part.strip(b" \t") for part in b",".join(lines).split(b","))
+    names = [part for part in parts if part]
+    if len(names) > MAX_MIRRORED_NAMES or not all(map(TOKEN.fullmatch, names)):
+        return b""
+    return b", ".join(names)
+
+
+def _is_own_origin(scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
+    """Tell whether the request comes from a page of this very service.
+
+    The server sets the scheme, from forwarded headers only where it was told to trust the proxy.
+    A plain one may still mean TLS that ended ahead of the server, so it takes a page of either
+    scheme; a secure one never takes a plain page.
+    """
+    origins, hosts = found.get(b"origin", []), found.get(b"host", [])
+    if len(origins) != 1 or len(hosts) != 1:
+        return False
+    scheme, _, authority = origins[0].lower().partition(b"://")
+    if scheme == b"https":
+        default_port = b":443"
+    elif scheme == b"http" and scope.get("scheme") not in ("https", "wss"):
+        default_port = b":80"
+    else:
+        return False
+    host = hosts[0].lower().removesuffix(default_port)
+    return host != b"" and host == authority.removesuffix(default_port)
+
+
+def _has_ambient_credentials(found: dict[bytes, list[bytes]]) -> bool:
+    """Tell whether the request carries what a browser adds by itself.
+
+    A bearer token is not that: only a script that knows it can send it.
+    """
+    bearers = [value.lower().startswith(b"bearer ") for value in found.get(b"authorization", [])]
+    return b"cookie" in found or not all(bearers)
