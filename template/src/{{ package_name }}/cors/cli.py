@@ -1,0 +1,127 @@
+"""The `cors` command: check, show and explain the policy of each environment."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import report
+from .environments import Environment, examine, named
+from .rules import RULES, find_rule
+
+app = typer.Typer(
+    help="Check, show and explain which sites may call this service from a browser.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+EnvironmentName = Annotated[
+    str | None,
+    typer.Option(
+        "--environment",
+        "-e",
+        help="Which environment: the NAME of a .env.NAME file. Default: the variable ENVIRONMENT.",
+        metavar="NAME",
+    ),
+]
+WithApp = Annotated[
+    bool,
+    typer.Option(
+        "--app/--no-app", help="Create the app too, for the rules on routes, cookies, middleware."
+    ),
+]
+
+
+class CheckFormat(StrEnum):
+    """How `cors check` prints its findings."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+class TableFormat(StrEnum):
+    """How `cors show` and `cors rules` print their tables."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+
+
+def console() -> Console:
+    """Return where to print: in colour on a terminal, plain and unwrapped in a pipe."""
+    stdout = Console()
+    return stdout if stdout.is_terminal else Console(width=10_000, color_system=None)
+
+
+@app.command()
+def check(
+    environment: EnvironmentName = None,
+    every: Annotated[bool, typer.Option("--all", help="Every environment.")] = False,
+    output: Annotated[CheckFormat, typer.Option("--format", help="How to print.")] = (
+        CheckFormat.text
+    ),
+    with_app: WithApp = True,
+) -> None:
+    """Judge the policy by the rule book. Exit status: 0 fine or warnings, 1 errors, 2 misuse."""
+    if every and environment:
+        raise typer.BadParameter("give one of the two", param_hint="--all and --environment")
+    names: list[str | None] = [*named()] if every else [environment]
+    if not names:
+        raise typer.BadParameter(
+            "there is no .env.NAME file in the working directory", param_hint="--all"
+        )
+    examined = [examine(name, with_app=with_app) for name in names]
+    print_findings: dict[CheckFormat, Callable[[list[Environment], Console], None]] = {
+        CheckFormat.text: report.findings_as_text,
+        CheckFormat.json: report.findings_as_json,
+        CheckFormat.github: report.findings_for_github,
+    }
+    print_findings[output](examined, console())
+    raise typer.Exit(1 if any(each.is_refused for each in examined) else 0)
+
+
+@app.command()
+def show(
+    environment: EnvironmentName = None,
+    output: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = (
+        TableFormat.text
+    ),
+) -> None:
+    """Show who may call, how, and for how long a preflight is remembered, side by side."""
+    names: list[str | None] = [environment] if environment else [*named()]
+    examined = [examine(name, with_app=False) for name in names or [None]]
+    if output is TableFormat.json:
+        report.policies_as_json(examined, console())
+    else:
+        report.policies_as_table(examined, console(), markdown=output is TableFormat.markdown)
+    raise typer.Exit(1 if any(each.settings is None for each in examined) else 0)
+
+
+@app.command()
+def rules(
+    rule: Annotated[str | None, typer.Argument(help="An id, such as CORS014.")] = None,
+    output: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = (
+        TableFormat.text
+    ),
+) -> None:
+    """Print the rule book, or one rule with its reason and examples."""
+    try:
+        chosen = RULES if rule is None else (find_rule(rule),)
+    except KeyError:
+        raise typer.BadParameter(
+            f"there is no {rule}; the rules go from {RULES[0].id} to {RULES[-1].id}",
+            param_hint="RULE",
+        ) from None
+    if output is TableFormat.json:
+        report.rules_as_json(chosen, console())
+    elif output is TableFormat.markdown:
+        report.rules_as_markdown(chosen, console())
+    elif rule is None:
+        report.rules_as_table(chosen, console())
+    else:
+        report.rule_as_text(chosen[0], console())

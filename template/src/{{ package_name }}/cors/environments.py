@@ -1,0 +1,95 @@
+"""One environment as the commands see it: its settings, its findings, and the app it makes."""
+
+import os
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+from ..settings import Settings
+from .answers import read_answers
+from .checks import Subject
+from .findings import ConfigurationError, Finding
+from .middleware import CORSFastAPI
+from .rules import audit
+from .settings import read_settings
+from .sources import environments, find_sources
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment with all that is to be said about it.
+
+    `settings` and `app` are None where an error kept them from being made.
+    """
+
+    name: str
+    findings: tuple[Finding, ...]
+    settings: Settings | None = None
+    app: object | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the service would not start."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+def named(directory: Path | None = None) -> list[str]:
+    """Return the names of all environments that have a dotenv file."""
+    return environments(directory or Path.cwd())
+
+
+def examine(
+    name: str | None = None, directory: Path | None = None, *, with_app: bool = True
+) -> Environment:
+    """Read and audit an environment, by default the one that ENVIRONMENT names.
+
+    `with_app` also creates the application, for the rules that look at its routes and middleware.
+    """
+    try:
+        sources = find_sources(name, directory)
+        settings, findings = read_settings(Settings, sources)
+    except ConfigurationError as error:
+        return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
+    if settings is None or any(finding.severity == "error" for finding in findings):
+        return Environment(sources.environment, tuple(findings), settings)
+    subject = Subject(settings.as_policy(), sources, answers=read_answers(sources.directory))
+    environment = Environment(sources.environment, tuple(audit(subject)), settings)
+    return with_its_app(environment, settings, subject) if with_app else environment
+
+
+def with_its_app(environment: Environment, settings: Settings, subject: Subject) -> Environment:
+    """Return the environment with its app, and with the findings that the app adds."""
+    try:
+        app = create_app(settings)
+    except ConfigurationError as error:
+        return Environment(environment.name, environment.findings + error.findings, settings)
+    except Exception as error:
+        finding = Finding(
+            rule="APP",
+            variable="create_app",
+            value="",
+            reason=f"raised {type(error).__name__}: {error}",
+            fix="make it work without the services it connects to, or check with --no-app",
+        )
+        return Environment(environment.name, (*environment.findings, finding), settings)
+    findings = tuple(audit(replace(subject, app=app)))
+    return Environment(environment.name, findings, settings, app)
+
+
+def create_app(settings: Settings) -> object:
+    """Create the app for these settings; what is served, if something else wraps it."""
+    # The module makes an app of its own when it is imported, for the environment of the process.
+    before = os.environ.get("ENVIRONMENT")
+    os.environ["ENVIRONMENT"] = settings.environment
+    try:
+        main = import_module("..main", __package__)
+    finally:
+        if before is None:
+            del os.environ["ENVIRONMENT"]
+        else:
+            os.environ["ENVIRONMENT"] = before
+    if not isinstance(main.app, CORSFastAPI):
+        served: object = main.app
+        return served
+    created: object = main.create_app(settings)
+    return created
