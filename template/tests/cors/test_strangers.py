@@ -1,0 +1,140 @@
+"""Whoever is not listed learns nothing and reaches nothing, however close the name comes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from .attacks import FAMILIES, around_a_pattern, as_sent, cross_pairs
+from .service import PROBE, Service, granted
+
+# More than this tells nothing new about a comparison, and costs a thousand requests each.
+MOST_ORIGINS = 4
+
+# What an environment without any origin is attacked with.
+STAND_IN = "https://app.acme.com"
+
+
+def chosen(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a few of the origins, the first and the last among them."""
+    if len(origins) <= MOST_ORIGINS:
+        return origins or (STAND_IN,)
+    return (*origins[: MOST_ORIGINS - 1], origins[-1])
+
+
+def strangers(service: Service, family: str) -> Iterator[str]:
+    """Yield the origins of a family that are not listed by chance."""
+    candidates: list[str] = []
+    origins = chosen(service.expected.origins)
+    if family == "cross_pairs":
+        candidates += cross_pairs(origins)
+    elif family == "around_a_pattern":
+        for pattern in service.expected.listed:
+            if "*" in pattern:
+                candidates += around_a_pattern(pattern)
+    else:
+        for origin in origins:
+            candidates += FAMILIES[family](origin)
+    yield from (o for o in dict.fromkeys(candidates) if not service.expected.allows(o))
+
+
+def requests(service: Service, origin: str) -> Iterator[tuple[str, object]]:
+    """Send what a stranger may send, and yield each as text with its response."""
+    sent = as_sent(origin)
+    asked = [("Origin", sent)]
+    yield f"GET {PROBE}", service.send("GET", PROBE, asked)
+    yield f"POST {PROBE}", service.send("POST", PROBE, asked)
+    yield f"preflight PUT {PROBE}", service.preflight(sent, "PUT")
+    yield f"preflight POST {PROBE}", service.preflight(sent, "POST", headers="content-type")
+    yield "GET /no-such-path", service.send("GET", "/no-such-path", asked)
+    yield f"GET {PROBE} that crashes", service.send("GET", f"{PROBE}?raise=1", asked)
+    yield f"GET {PROBE} that grants itself", service.send("GET", f"{PROBE}?grant=1", asked)
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "cross_pairs", "around_a_pattern"])
+def test_a_stranger_learns_nothing(service: Service, family: str) -> None:
+    found = []
+    for origin in strangers(service, family):
+        for what, response in requests(service, origin):
+            grants = granted(response)
+            if service.expected.is_public(PROBE):
+                # Open to every site, so a stranger is told so, and nothing of credentials.
+                fine = grants.get("access-control-allow-origin") == "*"
+                fine = fine and "access-control-allow-credentials" not in grants
+            else:
+                fine = not grants
+            if not fine:
+                found.append(f"{service.environment}: {origin!r} is granted {grants} by {what}")
+    assert found == []
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "cross_pairs", "around_a_pattern"])
+def test_a_stranger_opens_no_websocket(service: Service, family: str) -> None:
+    own = "https://service.acme-api.net"
+    opened = [
+        origin
+        for origin in strangers(service, family)
+        if origin != own
+        and service.transport.websocket(f"{PROBE}/socket", (("origin", as_sent(origin)),)).status
+        == 101
+    ]
+    assert opened == [], f"{service.environment}: a page of a stranger may open a WebSocket"
+
+
+def test_a_stranger_reads_none_of_the_services_own_routes(service: Service) -> None:
+    found = []
+    for path in service.own_paths:
+        if not service.expected.is_public(path):
+            outcome = service.fetch("https://evil.net", "GET", path, credentials="include")
+            if outcome.allowed or granted(outcome.response):
+                found.append(f"{service.environment}: https://evil.net may GET {path}")
+    assert found == []
+
+
+def test_a_stranger_opens_none_of_the_services_own_websockets(service: Service) -> None:
+    for route in service.own_routes:
+        if route.is_websocket:
+            asked = (("origin", "https://evil.net"),)
+            status = service.transport.websocket(route.path, asked).status
+            assert status != 101, f"{service.environment}: https://evil.net may open {route.path}"
+
+
+def test_a_preflight_tells_a_stranger_nothing_of_the_policy(service: Service) -> None:
+    if service.expected.is_public(PROBE):
+        pytest.skip("the policy is public")
+    for route in service.own_routes:
+        for method in route.methods if not service.expected.is_public(route.path) else ():
+            response = service.preflight("https://evil.net", method, route.path)
+            assert (response.status, granted(response)) == (403, {})
+            if service.environment not in ("development", "test"):
+                body = response.body.decode().lower()
+                assert not any(origin in body for origin in service.expected.origins)
+
+
+def test_two_origin_headers_are_a_stranger(service: Service) -> None:
+    for origin in chosen(service.expected.origins):
+        for first, second in ((origin, "https://evil.net"), ("https://evil.net", origin)):
+            asked = [("Origin", first), ("Origin", second)]
+            grants = granted(service.send("GET", PROBE, asked))
+            assert grants.get("access-control-allow-origin") in (
+                ("*",) if service.expected.is_public(PROBE) else (None,)
+            )
+            response = service.transport.websocket(f"{PROBE}/socket", tuple(asked))
+            assert response.status != 101
+
+
+def test_a_request_without_an_origin_is_answered_without_a_grant(service: Service) -> None:
+    assert granted(service.send("GET", PROBE, {})) == {}
+    assert service.transport.websocket(f"{PROBE}/socket").status == 101
+
+
+def test_no_flood_of_requested_headers_is_echoed(service: Service) -> None:
+    """Thousands of names, many lines and empty elements cost a stranger's request, not ours."""
+    for origin in (*chosen(service.expected.origins), "https://evil.net"):
+        flood = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "PUT"),
+            ("Access-Control-Request-Headers", ",".join(f"x-{n}" for n in range(1000))),
+            ("Access-Control-Request-Headers", "," * 5000),
+        ]
+        response = service.send("OPTIONS", PROBE, flood)
+        assert sum(len(value) for _, value in response.headers) < 4096
