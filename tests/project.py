@@ -1,0 +1,72 @@
+"""Rendering the template and running what it rendered: the two helpers that every test uses."""
+
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from copier import run_copy
+from copier.errors import DirtyLocalWarning
+
+TEMPLATE = Path(__file__).resolve().parents[1]
+EXAMPLES = sorted((TEMPLATE / "examples").glob("*.yml"))
+BIN = Path(sys.executable).parent
+
+# What a shell may have set and what would change a policy under test.
+FOREIGN = ("CORS_", "ENVIRONMENT", "FASTAPI_", "PYTEST_", "VIRTUAL_ENV", "UV_PYTHON")
+
+
+def example(name: str) -> dict[str, Any]:
+    """Return the answers of an example file, by its name without the ending."""
+    answers = yaml.safe_load((TEMPLATE / "examples" / f"{name}.yml").read_text())
+    assert isinstance(answers, dict)
+    return answers
+
+
+def render(destination: Path, answers: Mapping[str, Any], **options: Any) -> Path:
+    """Render the template as it lies here, without trust, and return the project's folder."""
+    with warnings.catch_warnings():
+        # While a change is under way, the template is tested as it lies in the folder.
+        warnings.simplefilter("ignore", DirtyLocalWarning)
+        run_copy(
+            str(TEMPLATE),
+            destination,
+            data=dict(answers),
+            defaults=True,
+            quiet=True,
+            vcs_ref="HEAD",
+            **options,
+        )
+    return destination
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """Return the process environment without what could reach into a rendered project."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return kept | {"PYTHONPATH": "src", "NO_COLOR": "1", "COLUMNS": "200"} | variables
+
+
+def run(project: Path, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment in a rendered project; its name is looked up beside us."""
+    program = BIN / str(command[0])
+    return subprocess.run(
+        [str(program if program.exists() else command[0]), *map(str, command[1:])],
+        cwd=project,
+        env=clean_environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def run_suite(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a rendered project's own tests."""
+    return run(
+        project, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, **variables
+    )

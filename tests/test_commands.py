@@ -1,0 +1,210 @@
+"""`cors check`, `cors show` and `cors rules`, as a person and a pipeline see them."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from service.cors.rules import RULES
+
+from .project import TEMPLATE, run
+
+
+@pytest.fixture
+def project(cookies_service: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(cookies_service, tmp_path / "orders-api"))
+
+
+def cors(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(project, "python", "-m", "orders_api.cors", *arguments, **variables)
+
+
+def edit(project: Path, file: str, old: str, new: str) -> None:
+    path = project / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_nothing_is_said_against_an_untouched_service(project: Path) -> None:
+    result = cors(project, "check", "--all")
+    assert result.returncode == 0
+    assert result.stdout.splitlines() == [
+        "development: nothing to say against it.",
+        "staging: nothing to say against it.",
+        "production: nothing to say against it.",
+    ]
+
+
+def test_an_error_is_exit_status_1_and_names_the_fix(project: Path) -> None:
+    edit(project, ".env.production", "https://app.acme.com,", "https://app.acme.com/,")
+    result = cors(project, "check", "--environment", "production")
+    assert result.returncode == 1
+    for text in ("CORS006", ".env.production:5", "`https://app.acme.com/`", "Fix: write"):
+        assert text in result.stdout
+    assert "the service does not start (1 error" in result.stdout
+
+
+def test_one_broken_environment_fails_all_of_them_but_hides_none(project: Path) -> None:
+    edit(project, ".env.development", "http://localhost:5173", "*")
+    result = cors(project, "check", "--all")
+    assert result.returncode == 1
+    assert "CORS003" in result.stdout
+    assert "production: nothing to say against it." in result.stdout
+
+
+def test_a_warning_is_exit_status_0(project: Path) -> None:
+    edit(project, ".env.production", "CORS_MAX_AGE=7200", "CORS_MAX_AGE=86400")
+    result = cors(project, "check", "-e", "production")
+    assert result.returncode == 0
+    assert "CORS026" in result.stdout
+    assert "the service starts, with 2 warnings." in result.stdout
+
+
+def test_the_findings_as_json(project: Path) -> None:
+    edit(project, ".env.production", "CORS_MAX_AGE=7200", "CORS_MAX_AGE=1h")
+    result = cors(project, "check", "--all", "--format", "json")
+    assert result.returncode == 1
+    (finding,) = json.loads(result.stdout)
+    assert finding["environment"] == "production"
+    assert finding["rule"] == "CORS025"
+    assert finding["variable"] == "CORS_MAX_AGE"
+    assert finding["value"] == "1h"
+    assert finding["where"] == ".env.production:15"
+    assert finding["severity"] == "error"
+
+
+def test_the_findings_for_a_pull_request(project: Path) -> None:
+    edit(project, ".env.production", "CORS_MAX_AGE=7200", "CORS_MAX_AGE=1h")
+    result = cors(project, "check", "--all", "--format", "github")
+    assert result.returncode == 1
+    assert re.fullmatch(
+        r"::error file=\.env\.production,line=15,title=CORS025::production: CORS_MAX_AGE `1h` .*\n",
+        result.stdout,
+    )
+
+
+MISUSE = {
+    "two choices": ("check", "--all", "--environment", "production"),
+    "an unknown format": ("check", "--format", "xml"),
+    "an unknown rule": ("rules", "CORS999"),
+    "an unknown command": ("chekc",),
+}
+
+
+@pytest.mark.parametrize("arguments", MISUSE.values(), ids=MISUSE)
+def test_misuse_is_exit_status_2(project: Path, arguments: tuple[str, ...]) -> None:
+    result = cors(project, *arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_an_unknown_environment_is_a_finding(project: Path) -> None:
+    result = cors(project, "check", "-e", "prod")
+    assert result.returncode == 1
+    assert "CORS031" in result.stdout
+    assert "set ENVIRONMENT=production" in result.stdout
+
+
+def test_outside_of_a_service_there_is_nothing_to_check(project: Path, tmp_path: Path) -> None:
+    result = run(
+        tmp_path,
+        *("python", "-m", "orders_api.cors", "check", "--all"),
+        PYTHONPATH=str(project / "src"),
+    )
+    assert result.returncode == 2
+    assert "there is no .env.NAME file" in result.stderr
+
+
+def test_the_app_is_looked_at_too(project: Path) -> None:
+    edit(
+        project,
+        "src/orders_api/main.py",
+        "    app.include_router(router)\n",
+        "    app.include_router(router)\n"
+        "    from starlette.middleware.cors import CORSMiddleware\n\n"
+        '    app.add_middleware(CORSMiddleware, allow_origins=["*"])\n',
+    )
+    assert "CORS034" in cors(project, "check", "-e", "production").stdout
+    assert "CORS034" not in cors(project, "check", "-e", "production", "--no-app").stdout
+
+
+def test_an_app_that_cannot_be_made_is_said_without_a_traceback(project: Path) -> None:
+    edit(
+        project,
+        "src/orders_api/main.py",
+        "    app.include_router(router)\n",
+        '    raise ConnectionError("no database here")\n',
+    )
+    result = cors(project, "check", "-e", "production")
+    assert result.returncode == 1
+    assert "raised ConnectionError: no database here" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_dotenv_line_that_the_answers_do_not_know_is_told_with_the_command(
+    project: Path,
+) -> None:
+    edit(project, ".env.staging", "https://staging.acme.com", "https://next.acme.com")
+    result = cors(project, "check", "-e", "staging")
+    assert result.returncode == 0
+    assert "CORS037" in result.stdout
+    assert "copier update --data staging_origins=https://next.acme.com" in result.stdout
+
+
+def test_show_puts_the_environments_side_by_side(project: Path) -> None:
+    result = cors(project, "show")
+    assert result.returncode == 0
+    header = result.stdout.splitlines()[0].split()
+    assert header == ["development", "staging", "production"]
+    for text in ("http://localhost:5173", "https://www.acme.com", "7200 s", "X-Total-Count"):
+        assert text in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_show_as_markdown_is_one_table(project: Path) -> None:
+    result = cors(project, "show", "--format", "markdown")
+    lines = [line for line in result.stdout.splitlines() if line.strip()]
+    assert all(line.startswith("|") and line.endswith("|") for line in lines)
+    assert "https://app.acme.com<br>https://www.acme.com" in result.stdout
+
+
+def test_show_as_json_is_the_policy(project: Path) -> None:
+    policies = json.loads(cors(project, "show", "--format", "json").stdout)
+    assert list(policies) == ["development", "staging", "production"]
+    assert policies["production"]["allow_origins"] == [
+        "https://app.acme.com",
+        "https://www.acme.com",
+    ]
+
+
+def test_show_says_which_environment_cannot_be_read(project: Path) -> None:
+    edit(project, ".env.production", "CORS_MAX_AGE=7200", "CORS_MAX_AGE=1h")
+    result = cors(project, "show")
+    assert result.returncode == 1
+    assert "refused: run cors check -e production" in result.stdout
+
+
+def test_every_rule_is_in_the_book(project: Path) -> None:
+    printed = cors(project, "rules").stdout
+    assert re.findall(r"^CORS\d{3}", printed, re.MULTILINE) == [rule.id for rule in RULES]
+
+
+def test_one_rule_has_its_reason_and_examples(project: Path) -> None:
+    printed = cors(project, "rules", "cors014").stdout
+    for text in ("CORS014", "local: warns, shared: refuses", "bad   ", "good  ", "vercel.app"):
+        assert text in printed
+
+
+def test_the_document_is_the_book(project: Path) -> None:
+    """docs/rules.md is `cors rules --format markdown`; `make docs` writes it anew."""
+    printed = cors(project, "rules", "--format", "markdown").stdout
+    assert (TEMPLATE / "docs" / "rules.md").read_text() == printed
+
+
+def test_without_a_command_there_is_help(project: Path) -> None:
+    result = cors(project)
+    assert "Check, show and explain" in result.stdout + result.stderr
+    assert "check" in result.stdout + result.stderr

@@ -1,0 +1,171 @@
+"""`copier copy` and `make new`: no trust, no warning, and a readable line for every mistake."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .project import TEMPLATE, clean_environment, example, render, run
+
+NEW = TEMPLATE / "hooks" / "new.py"
+
+
+def test_the_template_asks_for_no_trust() -> None:
+    """Tasks and extensions would make even a copy demand it."""
+    settings = yaml.safe_load((TEMPLATE / "copier.yml").read_text())
+    assert not {"_tasks", "_jinja_extensions"} & set(settings)
+
+
+def test_copier_copies_without_trust(tmp_path: Path) -> None:
+    result = run(tmp_path, "copier", "copy", "--defaults", "--vcs-ref=HEAD", TEMPLATE, "orders-api")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "orders-api" / ".env.production").is_file()
+    assert "trust" not in result.stdout + result.stderr
+
+
+def test_make_new_renders_an_answer_file(tmp_path: Path) -> None:
+    answers = TEMPLATE / "examples" / "spa-cookies.yml"
+    result = run(tmp_path, "python", NEW, "orders-api", str(answers))
+    assert result.returncode == 0, result.stderr
+    text = (tmp_path / "orders-api" / ".env.production").read_text()
+    assert "CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com\n" in text
+
+
+MISTAKES = {
+    "no folder": (("",), "DEST is missing"),
+    "a file": (("occupied/file",), "is a file"),
+    "a folder with something in it": (("occupied",), "is not empty"),
+    "no such answer file": (("new", "no-such.yml"), "no-such.yml cannot be read"),
+    "answers that are no YAML": (("new", "broken.yml"), "is not YAML"),
+    "answers that are a list": (("new", "list.yml"), "holds no answers"),
+    "a misspelt question": (("new", "typo.yml"), "did you mean `production_origins`?"),
+    "a refused answer": (("new", "slash.yml"), "write `https://app.acme.com`"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_said_in_a_line_and_writes_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "occupied").mkdir()
+    (tmp_path / "occupied" / "file").write_text("mine")
+    (tmp_path / "broken.yml").write_text("a: [")
+    (tmp_path / "list.yml").write_text("- a")
+    (tmp_path / "typo.yml").write_text("prodution_origins: https://app.acme.com")
+    (tmp_path / "slash.yml").write_text("production_origins: https://app.acme.com/")
+    result = run(tmp_path, "python", NEW, *arguments)
+    assert result.returncode in (1, 2)
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "occupied" / "file").read_text() == "mine"
+
+
+def git(project: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@acme.com"]
+    result = subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        check=True,
+    )
+    return result.stdout
+
+
+@pytest.fixture
+def committed(tmp_path: Path) -> Path:
+    """A service under git, rendered from a copy of the template that can be changed."""
+    template = tmp_path / "template"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
+    shutil.copytree(TEMPLATE, template, ignore=ignored, symlinks=True)
+    git(template, "init", "--quiet", "--initial-branch=main")
+    git(template, "add", ".")
+    git(template, "commit", "--quiet", "-m", "As it is")
+    project = tmp_path / "orders-api"
+    result = run(
+        tmp_path,
+        *("copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD"),
+        *("--data-file", TEMPLATE / "examples" / "spa-cookies.yml", template, project),
+    )
+    assert result.returncode == 0, result.stderr
+    git(project, "init", "--quiet", "--initial-branch=main")
+    git(project, "add", ".")
+    git(project, "commit", "--quiet", "-m", "Start")
+    return project
+
+
+def change(template: Path, old: str, new: str) -> None:
+    """Change the template's questions and commit that, as a newer release would."""
+    questions = template / "copier.yml"
+    text = questions.read_text()
+    assert old in text
+    questions.write_text(text.replace(old, new))
+    git(template, "commit", "--quiet", "-a", "-m", "A newer release")
+
+
+QUESTIONS = [
+    name
+    for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text()).items()
+    if not name.startswith("_") and question.get("when") is not False
+]
+
+
+@pytest.mark.parametrize(
+    "question", [name for name in QUESTIONS if name not in ("preview_origins",)]
+)
+def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
+    committed: Path, question: str
+) -> None:
+    """Copier drops such an answer; the default must hand it back, so that the update fails."""
+    template = committed.parent / "template"
+    text = (template / "copier.yml").read_text()
+    head, _, rest = text.partition(f"\n{question}:\n")
+    body, separator, tail = rest.partition("\n\n")
+    kept = "\n".join(line for line in body.splitlines() if not line.startswith("  validator:"))
+    (template / "copier.yml").write_text(
+        f'{head}\n{question}:\n{kept}\n  validator: "no longer good enough"{separator}{tail}'
+    )
+    git(template, "commit", "--quiet", "-a", "-m", "A stricter release")
+    result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
+    assert result.returncode != 0
+    assert "no longer good enough" in result.stderr
+    assert git(committed, "status", "--porcelain") == ""
+
+
+def test_an_update_leaves_what_is_yours_alone(committed: Path) -> None:
+    template = committed.parent / "template"
+    source = template / "template" / "src" / "{{ package_name }}"
+    for name in ("main.py", "settings.py", "routes/items.py", "routes/health.py", "cors/policy.py"):
+        path = source / name
+        path.write_text(path.read_text() + "# from a newer release\n")
+    (source / "routes" / "another.py").write_text('"""New in the newer release."""\n')
+    git(template, "add", ".")
+    git(template, "commit", "--quiet", "-m", "A newer release")
+    package = committed / "src" / "orders_api"
+    (package / "main.py").write_text("# mine\n" + (package / "main.py").read_text())
+    (package / "routes" / "items.py").unlink()
+    git(committed, "commit", "--quiet", "-a", "-m", "Mine")
+    result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
+    assert result.returncode == 0, result.stderr
+    changed = git(committed, "status", "--porcelain").split("\n")
+    assert [line[3:] for line in changed if line] == [
+        ".copier-answers.yml",
+        "src/orders_api/cors/policy.py",
+    ]
+
+
+def test_examples_answer_only_questions_that_are_asked() -> None:
+    for path in (TEMPLATE / "examples").glob("*.yml"):
+        assert set(example(path.stem)) <= set(QUESTIONS), path.name
+
+
+def test_rendering_twice_gives_the_same_files(tmp_path: Path) -> None:
+    answers = example("mobile-app")
+    first, second = render(tmp_path / "a", answers), render(tmp_path / "b", answers)
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert files == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in files)

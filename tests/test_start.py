@@ -1,0 +1,169 @@
+"""A service starts with a policy that the rules accept, or says in readable lines why not."""
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from .project import BIN, clean_environment, render, run
+
+BROKEN = """\
+ENVIRONMENT=production
+# Five faults, and a secret that must not be printed.
+CORS_ALLOWED_ORIGINS=https://app.acme.com/,http://localhost:3000
+#
+CORS_ALLOW_CREDENTIALS=ja
+#
+CORS_ALLOW_METHODS=get
+#
+CORS_MAX_AGE=1h
+#
+DATABASE_PASSWORD=tell-nobody
+"""
+
+EXPECTED = (
+    "CORS_ALLOWED_ORIGINS (.env.production:3): `https://app.acme.com/`",
+    "CORS_ALLOWED_ORIGINS (.env.production:3): `http://localhost:3000`",
+    "CORS_ALLOW_CREDENTIALS (.env.production:5): `ja`",
+    "CORS_ALLOW_METHODS (.env.production:7): `get`",
+    "CORS_MAX_AGE (.env.production:9): `1h`",
+)
+
+
+@pytest.fixture
+def project(cookies_service: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(cookies_service, tmp_path / "orders-api"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(project: Path, *command: str, **variables: str) -> Iterator[str]:
+    """Serve a project and yield its address; what it printed is shown where a test fails."""
+    port = free_port()
+    process = subprocess.Popen(
+        [str(BIN / command[0]), *command[1:], "--port", str(port)],
+        cwd=project,
+        env=clean_environment(**variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                httpx2.get(f"{url}/health", timeout=5)
+                break
+            except httpx2.TransportError:
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < deadline, "the service does not answer"
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+SERVERS = {
+    "uvicorn": ("uvicorn", "orders_api.main:app"),
+    "fastapi run": ("fastapi", "run"),
+    "python -c": ("python", "-c", "import orders_api.main"),
+    "pytest": ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+}
+
+
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+def test_a_broken_environment_is_refused_in_readable_lines(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    (project / ".env.production").write_text(BROKEN)
+    result = run(project, *command, ENVIRONMENT="production")
+    printed = result.stdout + result.stderr
+    assert result.returncode not in (0, None)
+    assert "Traceback" not in printed
+    assert "INTERNALERROR" not in printed
+    for line in EXPECTED:
+        assert line in printed
+    assert printed.count("Fix: ") >= len(EXPECTED)
+    assert "tell-nobody" not in printed
+
+
+@pytest.mark.parametrize("command", [SERVERS["uvicorn"], SERVERS["fastapi run"]])
+def test_production_answers_real_preflights(project: Path, command: tuple[str, ...]) -> None:
+    asked = {
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    with serving(project, *command, ENVIRONMENT="production") as url:
+        allowed = httpx2.options(f"{url}/items", headers=asked | {"Origin": "https://app.acme.com"})
+        stranger = httpx2.options(f"{url}/items", headers=asked | {"Origin": "https://evil.net"})
+        crash = httpx2.get(f"{url}/health/crash", headers={"Origin": "https://app.acme.com"})
+    assert allowed.status_code == 204
+    assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.acme.com"
+    assert allowed.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "PUT" in allowed.headers["Access-Control-Allow-Methods"]
+    assert stranger.status_code == 403
+    assert not [name for name in stranger.headers if name.startswith("access-control")]
+    assert crash.status_code == 500
+    assert crash.headers["Access-Control-Allow-Origin"] == "https://app.acme.com"
+
+
+def test_a_second_policy_stops_the_start_of_a_server(project: Path) -> None:
+    """Found when every middleware has been added, and still said without a traceback."""
+    main = project / "src" / "orders_api" / "main.py"
+    main.write_text(
+        main.read_text()
+        + "\nfrom starlette.middleware.cors import CORSMiddleware\n\n"
+        + 'app.add_middleware(CORSMiddleware, allow_origins=["*"])\n'
+    )
+    result = run(project, "uvicorn", "orders_api.main:app", "--port", str(free_port()))
+    printed = result.stdout + result.stderr
+    assert result.returncode != 0
+    assert "CORS034 error: app.add_middleware(CORSMiddleware)" in printed
+    assert "Traceback" not in printed
+
+
+def test_all_defaults_start_with_every_deployed_environment_closed(tmp_path: Path) -> None:
+    project = render(tmp_path / "orders-api", {})
+    for environment in ("staging", "production"):
+        with serving(project, "uvicorn", "orders_api.main:app", ENVIRONMENT=environment) as url:
+            for origin in ("https://app.acme.com", "http://localhost:5173", "null"):
+                response = httpx2.get(f"{url}/items", headers={"Origin": origin})
+                assert response.status_code == 200
+                assert "access-control-allow-origin" not in response.headers
+
+
+def test_without_an_environment_it_is_development_and_says_so(project: Path) -> None:
+    result = run(project, "python", "-c", "import orders_api.main")
+    assert result.returncode == 0
+    assert "ENVIRONMENT is not set: using development" in result.stderr
+
+
+def test_an_image_without_the_development_file_does_not_fall_back_to_it(project: Path) -> None:
+    (project / ".env.development").unlink()
+    result = run(project, "python", "-c", "import orders_api.main")
+    assert result.returncode == 1
+    assert "ENVIRONMENT" in result.stderr
+    assert "there is no .env.development" in result.stderr
+
+
+def test_the_process_alone_is_enough(project: Path) -> None:
+    """As under `docker run --env-file`, where the image holds no dotenv file."""
+    for path in project.glob(".env.*"):
+        path.unlink()
+    variables = {"ENVIRONMENT": "production", "CORS_ALLOWED_ORIGINS": "https://app.acme.com"}
+    with serving(project, "uvicorn", "orders_api.main:app", **variables) as url:
+        response = httpx2.get(f"{url}/items", headers={"Origin": "https://app.acme.com"})
+    assert response.headers["Access-Control-Allow-Origin"] == "https://app.acme.com"
