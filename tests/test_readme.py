@@ -1,0 +1,147 @@
+"""The README's commands run as written, in a fresh folder with a fresh environment."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from .project import TEMPLATE, clean_environment
+
+README = (TEMPLATE / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def shell(command: str, folder: Path) -> str:
+    """Run a block as a person would, with nothing but the system's own programs beside uv."""
+    environment = clean_environment(UV_PYTHON_DOWNLOADS="never")
+    del environment["PYTHONPATH"]
+    uv = Path(shutil.which("uv") or Path(sys.executable).parent / "uv").parent
+    environment["PATH"] = f"{uv}:{os.defpath}:{os.environ['PATH']}"
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bare checkout: what is committed, or lies in the folder ready to be, and nothing else."""
+    folder = tmp_path_factory.mktemp("bare") / "fastapi-cors-template"
+    ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
+    shutil.copytree(TEMPLATE, folder, ignore=ignored, symlinks=True)
+    shell(
+        "git init -q -b main && git add -A && git -c user.name=Tester "
+        "-c user.email=tester@acme.com commit -q -m 'As it is'",
+        folder,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(checkout: Path) -> Path:
+    """The service that the README's first command makes."""
+    make_new = next(block for block in blocks("sh") if block.startswith("make new"))
+    printed = shell(make_new, checkout)
+    assert "warning" not in printed.lower()
+    return checkout.parent / "orders-api"
+
+
+def test_the_service_is_made_and_its_commands_work(service: Path) -> None:
+    in_service = next(block for block in blocks("sh") if "uv sync" in block)
+    lines = [
+        line for line in in_service.splitlines() if not line.startswith(("cd ", "ENVIRONMENT"))
+    ]
+    printed = shell("\n".join(lines), service)
+    assert re.search(r"\d{3} passed", printed)
+    assert "warning" not in printed.lower()
+
+
+def test_the_preflights_are_answered_as_shown(service: Path) -> None:
+    """The two curl commands, against `fastapi run` as written, on a port that is free."""
+    start = next(
+        line for block in blocks("sh") for line in block.splitlines() if "fastapi run" in line
+    )
+    port = "18473"
+    assert "--port 8000" in start
+    server = subprocess.Popen(
+        ["bash", "-c", "exec env " + start.replace("8000", port)],
+        cwd=service,
+        env=clean_environment(UV_PYTHON_DOWNLOADS="never", PATH=path_with_uv()),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health")
+        asked = [block for block in blocks("sh") if block.startswith("curl")]
+        shown = blocks("http")
+        assert len(asked) == len(shown) == 2
+        for command, answer in zip(asked, shown, strict=True):
+            printed = shell(command.replace("8000", port).replace("curl -i", "curl -si"), service)
+            kept = [
+                line.rstrip()
+                for line in printed.splitlines()
+                if not line.startswith(("date:", "server:"))
+            ]
+            assert kept == answer.rstrip("\n").splitlines() or kept == answer.splitlines()
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def path_with_uv() -> str:
+    return f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def wait_for(url: str) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            httpx2.get(url, timeout=5)
+            return
+        except httpx2.TransportError:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.2)
+
+
+def test_the_service_installs_with_pip_too(service: Path, tmp_path: Path) -> None:
+    """`pip install -e .` and nothing of uv's; the packages come from what pip has at hand."""
+    shell(f"{sys.executable} -m venv {tmp_path / 'venv'}", service)
+    python = tmp_path / "venv" / "bin" / "python"
+    shell(f"{python} -m pip install --quiet --disable-pip-version-check -e .", service)
+    printed = shell(f"{tmp_path / 'venv' / 'bin' / 'cors'} check --all", service)
+    assert "production: nothing to say against it." in printed
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    for document in TEMPLATE.glob("**/*.md"):
+        if ".venv" in document.parts:
+            continue
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_every_make_target_is_explained() -> None:
+    makefile = (TEMPLATE / "Makefile").read_text()
+    explained = shell("make help", TEMPLATE)
+    for target in re.findall(r"^([a-z]+):", makefile, re.MULTILINE):
+        if target not in ("help", "clean"):
+            assert f"make {target}" in explained
