@@ -50,7 +50,7 @@ TABLE: dict[str, dict[str, Any]] = {
     },
     "partial-label previews": {
         "environments": ["preview", "production"],
-        "preview_origins": "https://app-*-acme.vercel.app,https://preview.acme.com",
+        "preview_origins": "https://app-*-team.acme.dev,https://preview.acme.com",
         "credentials": "bearer",
     },
     "a whole-label wildcard in production": {"production_origins": "https://*.acme.com"},

@@ -154,7 +154,7 @@ CASES: tuple[Case, ...] = (
     origins("CORS012", "every subdomain", "https://*.acme.com", "- W W"),
     origins("CORS012", "every preview", "https://*.preview.acme.com", "- W W"),
     origins("CORS012", "one subdomain", APP, "- - -"),
-    origins("CORS013", "previews by name", "https://app-*-acme.vercel.app", "W W E"),
+    origins("CORS013", "previews by name", "https://app-*-team.acme.dev", "W W E"),
     origins("CORS013", "names with an ending", "https://*-app.acme.com", "W W E"),
     origins("CORS013", "a whole label, which is another rule's", "https://*.acme.com", "- - -"),
     origins("CORS013", "an exact origin", APP, "- - -"),
@@ -162,6 +162,11 @@ CASES: tuple[Case, ...] = (
     origins("CORS014", "everybody in co.uk", "https://*.co.uk", "W E E"),
     origins("CORS014", "every customer of a hoster", "https://*.vercel.app", "W E E"),
     origins("CORS014", "every page of a forge", "https://*.github.io", "W E E"),
+    origins(
+        "CORS014", "names at a hoster, which others may take", "https://a-*.vercel.app", "W E E"
+    ),
+    origins("CORS014", "names in com", "https://acme-*.com", "W E E"),
+    origins("CORS014", "names on one's own domain", "https://app-*-team.acme.dev", "- - -"),
     origins("CORS014", "one's own domain", "https://*.acme.com", "- - -"),
     origins("CORS014", "one's own domain under co.uk", "https://*.acme.co.uk", "- - -"),
     origins("CORS014", "a hoster's one customer", "https://acme.vercel.app", "- - -"),

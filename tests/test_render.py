@@ -13,7 +13,8 @@ from dotenv import dotenv_values
 from .answer_sets import ANSWER_SETS
 from .project import TEMPLATE, render, run, run_suite
 
-JINJA = re.compile(r"\{\{|\}\}|\{%|%\}|\{#")
+# With a blank, as the template writes its tags; Python has braces of its own, side by side.
+JINJA = re.compile(r"\{\{-? | -?\}\}|\{%-? | -?%\}|\{#-? ")
 
 
 def text_files(project: Path) -> Iterator[Path]:

@@ -235,7 +235,7 @@ def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
 
 
 def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
-    """Find patterns such as https://app-*-team.vercel.app."""
+    """Find patterns such as https://app-*-team.acme.dev."""
     for text, pattern in subject.patterns:
         if pattern.kind == "partial":
             reason = "matches every name that fits, whoever registered it"
@@ -245,7 +245,7 @@ def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
 def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
     """Find patterns under a suffix where anybody can have a name."""
     for text, pattern in subject.patterns:
-        if pattern.kind == "label" and pattern.is_under_public_suffix:
+        if pattern.is_under_public_suffix:
             reason = "stands directly under a public suffix, where anybody can have a name"
             yield Fault(ORIGINS, text, reason, "list the exact origins that are yours")
 

@@ -167,9 +167,9 @@ RULES: tuple[Rule, ...] = (
         "CORS013",
         "W W E",
         "A wildcard for part of a label",
-        "On shared hosting anybody may register a name that fits. Fine for previews that hold "
-        "nothing of value, never for production.",
-        "CORS_ALLOWED_ORIGINS=https://app-*-team.vercel.app",
+        "Every name that fits may call, whoever came to own it. Fine for previews on a domain of "
+        "your own that hold nothing of value, never for production.",
+        "CORS_ALLOWED_ORIGINS=https://app-*-team.acme.dev",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com",
         checks.partial_label_wildcard,
     ),
