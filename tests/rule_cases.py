@@ -46,6 +46,7 @@ CASES: tuple[Case, ...] = (
     origins(
         "CORS001", "an IPv6 address, which has brackets too", "https://[2606:4700::1]", "- - -"
     ),
+    origins("CORS001", "an IPv6 address and a port", "http://[::1]:5173", "- - -"),
     case("CORS002", "no line for the origins at all", "-CORS_ALLOWED_ORIGINS", "W E E"),
     origins("CORS002", "an empty line, which is an answer", "", "- - -"),
     origins("CORS002", "an origin", APP, "- - -"),

@@ -33,7 +33,8 @@ def split_list(value: object) -> object:
     if not text.startswith(("[", "{")):
         items = [item.strip() for item in text.split(",") if item.strip()]
         for item in items:
-            if item.count('"') % 2 or item.count("'") % 2 or item.endswith("]") != ("[" in item):
+            # An IPv6 address has brackets of its own, in pairs.
+            if item.count('"') % 2 or item.count("'") % 2 or item.count("[") != item.count("]"):
                 raise not_a_list(f"keeps half of a pair of quotes or brackets in `{item}`")
         return items
     try:
