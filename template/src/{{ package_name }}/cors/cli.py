@@ -1,4 +1,4 @@
-"""The `cors` command: check, show and explain the policy of each environment."""
+"""The `cors` command: check, show, explain and try the policy of each environment."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -100,6 +100,24 @@ def show(
     else:
         report.policies_as_table(examined, console(), markdown=output is TableFormat.markdown)
     raise typer.Exit(1 if any(each.settings is None for each in examined) else 0)
+
+
+@app.command()
+def lab(
+    environment: EnvironmentName = None,
+    port: Annotated[
+        int,
+        typer.Option(help="Where the service listens; 0: a free port.", min=0, max=65535),
+    ] = 0,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the table in your browser.")
+    ] = True,
+) -> None:
+    """Compare in your own browser: what the policy says beside what the browser does."""
+    # Imported here because it brings a web server, which no other command needs.
+    from .lab.run import run_lab
+
+    raise typer.Exit(run_lab(environment, port, console(), open_browser=open_browser))
 
 
 @app.command()

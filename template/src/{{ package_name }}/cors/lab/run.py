@@ -1,0 +1,174 @@
+"""The command: start the service and the pages, open the browser, wait for Ctrl-C."""
+
+import threading
+import webbrowser
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from .. import report
+from ..environments import create_app, examine, named
+from ..findings import ConfigurationError
+from ..policy import CORSPolicy
+from ..settings import CORSSettings
+from ..sources import Sources, find_sources
+from .pages import Page, Sockets, TakenError, local_entries, page_for, stranger_page
+from .plan import plan
+from .probe import Watch, add_probe, router_of
+from .rows import rows
+from .server import Served, pages_app
+from .verdicts import Judged, cells, judge
+
+# What `fastapi dev` binds, too.
+HOST = "127.0.0.1"
+
+
+class LabError(Exception):
+    """The lab cannot be started; the text says why, `status` is the exit status."""
+
+    def __init__(self, text: str, status: int = 2) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def run_lab(name: str | None, port: int, console: Console, *, open_browser: bool) -> int:
+    """Run the lab for an environment until Ctrl-C, and return the exit status."""
+    environment = examine(name, with_app=False)
+    if environment.settings is None or environment.is_refused:
+        report.findings_as_text([environment], console)
+        return 1
+    lab = Lab(environment.settings, find_sources(environment.name))
+    try:
+        lab.start(port)
+        print_addresses(lab, console)
+        if open_browser:
+            webbrowser.open(lab.address)
+        # Without a time limit, Windows would not hear Ctrl-C.
+        while lab.is_alive:
+            threading.Event().wait(0.5)
+    except LabError as error:
+        console.print(Text(f"cors lab: {error}"), soft_wrap=True)
+        return error.status
+    except KeyboardInterrupt:
+        console.print("\nStopped.")
+    finally:
+        lab.stop()
+    return 0
+
+
+def print_addresses(lab: "Lab", console: Console) -> None:
+    """Say what is served where, what is not, and where to look."""
+    rows = [("service", lab.service)]
+    rows += [
+        ("page", f"{page.origin}  {'listed' if page.is_listed else 'a stranger'}")
+        for page in lab.pages
+    ]
+    rows += [("left out", text) for text in lab.left_out]
+    for label, text in rows:
+        console.print(Text(f"  {label:9} {text}"), soft_wrap=True)
+    console.print(Text(f"Open {lab.address}/ in a browser. Ctrl-C ends it."), soft_wrap=True)
+
+
+def without_local_origin(policy: CORSPolicy) -> str:
+    """Say that no page can be served for an environment, and for which ones it can."""
+    others = [
+        name
+        for name in named()
+        if (settings := examine(name, with_app=False).settings) is not None
+        and local_entries(settings.as_policy())
+    ]
+    listed = ", ".join(policy.allow_origins) or "no other site"
+    hint = f"try --environment {' or '.join(others)}" if others else "no environment here lists one"
+    return (
+        f"{policy.environment} lists {listed}; pages can be served here only at origins such as "
+        f"http://localhost:5173: {hint}."
+    )
+
+
+@dataclass(slots=True)
+class Lab:
+    """What is started: the service, and the pages that call it."""
+
+    settings: CORSSettings
+    sources: Sources
+    address: str = ""
+    service: str = ""
+    pages: list[Page] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    page_sockets: Sockets = field(default_factory=Sockets)
+    service_sockets: Sockets = field(default_factory=Sockets)
+    served: list[Served] = field(default_factory=list)
+
+    @property
+    def policy(self) -> CORSPolicy:
+        """The policy that is looked at."""
+        return self.settings.as_policy()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether everything still runs."""
+        return all(served.thread.is_alive() for served in self.served)
+
+    def start(self, port: int) -> None:
+        """Start everything. Raises LabError."""
+        if not local_entries(self.policy):
+            raise LabError(without_local_origin(self.policy))
+        self.listen(port)
+        judged = self.judge()
+        app, watch = self.create_app()
+        addresses = {"lab": self.address, "service": self.service}
+        planned = plan(self.policy, self.sources, self.pages, self.left_out, judged, addresses)
+        self.serve(watch.around(app), self.service_sockets)
+        self.serve(pages_app(planned, watch), self.page_sockets)
+
+    def listen(self, port: int) -> None:
+        """Listen for the service and the table, at the origins served here, and at a stranger's."""
+        try:
+            self.service = f"http://{HOST}:{self.service_sockets.listen(HOST, port)}"
+        except TakenError as error:
+            raise LabError(f"the service cannot be started: {error}.") from None
+        for entry in local_entries(self.policy):
+            try:
+                self.pages.append(page_for(entry, self.page_sockets))
+            except TakenError as error:
+                self.left_out.append(f"{entry}: {error}")
+        self.pages.append(stranger_page(self.policy, self.page_sockets))
+        self.address = f"http://{HOST}:{self.page_sockets.listen(HOST)}"
+
+    def judge(self) -> list[Judged]:
+        """Ask the model of a browser, on an app of its own that nothing else has touched."""
+        app, watch = self.create_app()
+        planned = cells(rows(self.policy, app), self.pages)
+        try:
+            return [*judge(app, self.policy, watch, self.service, planned)]
+        except RuntimeError as error:
+            raise LabError(f"the service does not start: {error}", 1) from None
+
+    def create_app(self) -> tuple[Any, Watch]:
+        """Create the service's app, with the lab's routes in it."""
+        try:
+            app: Any = create_app(self.settings)
+        except ConfigurationError as error:
+            raise LabError(str(error), 1) from None
+        router = router_of(app)
+        if router is None:
+            raise LabError(f"the app is a {type(app).__name__}, which no route can be added to.")
+        watch = Watch()
+        add_probe(router, self.policy, watch)
+        return app, watch
+
+    def serve(self, app: Any, sockets: Sockets) -> None:
+        """Serve an app until the lab stops."""
+        served = Served(app, sockets.open.values())
+        self.served.append(served)
+        if not served.start():
+            raise LabError("the service does not start: its start-up failed.", 1)
+
+    def stop(self) -> None:
+        """Stop whatever was started."""
+        for served in self.served:
+            served.stop()
+        self.page_sockets.close()
+        self.service_sockets.close()
