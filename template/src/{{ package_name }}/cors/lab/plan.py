@@ -1,4 +1,4 @@
-"""What the table is drawn from: every cell with its request, its verdicts and its sentence, as JSON."""
+"""What the table is drawn from, as JSON: each cell with its request, verdicts and sentence."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

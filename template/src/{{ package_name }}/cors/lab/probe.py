@@ -52,7 +52,8 @@ class Watch:
 
 def cell_of(scope: Scope) -> str:
     """Return which cell of the table a request belongs to."""
-    return parse_qs(scope["query_string"].decode("latin-1")).get("cell", [""])[0]
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get("cell", [""])[0]
 
 
 def router_of(app: Any) -> Router | None:

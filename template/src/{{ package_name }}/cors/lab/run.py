@@ -1,6 +1,6 @@
 """The command: start the service and the pages, open the browser, wait for Ctrl-C."""
 
-import threading
+import time
 import webbrowser
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from ...settings import Settings
 from .. import report
 from ..environments import create_app, examine, named
 from ..findings import ConfigurationError
 from ..policy import CORSPolicy
-from ..settings import CORSSettings
 from ..sources import Sources, find_sources
 from .pages import Page, Sockets, TakenError, local_entries, page_for, stranger_page
 from .plan import plan
@@ -45,17 +45,16 @@ def run_lab(name: str | None, port: int, console: Console, *, open_browser: bool
         print_addresses(lab, console)
         if open_browser:
             webbrowser.open(lab.address)
-        # Without a time limit, Windows would not hear Ctrl-C.
-        while lab.is_alive:
-            threading.Event().wait(0.5)
+        while True:
+            time.sleep(60)
     except LabError as error:
         console.print(Text(f"cors lab: {error}"), soft_wrap=True)
         return error.status
     except KeyboardInterrupt:
         console.print("\nStopped.")
+        return 0
     finally:
         lab.stop()
-    return 0
 
 
 def print_addresses(lab: "Lab", console: Console) -> None:
@@ -91,7 +90,7 @@ def without_local_origin(policy: CORSPolicy) -> str:
 class Lab:
     """What is started: the service, and the pages that call it."""
 
-    settings: CORSSettings
+    settings: Settings
     sources: Sources
     address: str = ""
     service: str = ""
@@ -105,11 +104,6 @@ class Lab:
     def policy(self) -> CORSPolicy:
         """The policy that is looked at."""
         return self.settings.as_policy()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether everything still runs."""
-        return all(served.thread.is_alive() for served in self.served)
 
     def start(self, port: int) -> None:
         """Start everything. Raises LabError."""
@@ -144,7 +138,9 @@ class Lab:
         try:
             return [*judge(app, self.policy, watch, self.service, planned)]
         except RuntimeError as error:
-            raise LabError(f"the service does not start: {error}", 1) from None
+            # What the app's start-up raised comes as the text of a traceback.
+            last_line = str(error).strip().splitlines()[-1]
+            raise LabError(f"the service does not start: {last_line}", 1) from None
 
     def create_app(self) -> tuple[Any, Watch]:
         """Create the service's app, with the lab's routes in it."""

@@ -36,11 +36,11 @@ def pages_app(plan: Mapping[str, Any], watch: Watch) -> Starlette:
 
     `watch` is the one in front of the service that the pages call.
     """
-    lab, service = plan["lab"], plan["service"]
-    origins = [origin["origin"] for origin in plan["origins"]]
+    lab, service = str(plan["lab"]), str(plan["service"])
+    frames = " ".join(source(origin["origin"]) for origin in plan["origins"])
     policies = {
         "table.html": f"{NOTHING_ELSE}; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        f"img-src 'self'; frame-src {' '.join(origins)}; frame-ancestors 'none'",
+        f"img-src 'self'; frame-src {frames}; frame-ancestors 'none'",
         "runner.html": f"{NOTHING_ELSE}; script-src 'self'; frame-ancestors {lab}; "
         f"connect-src {service} {service.replace('http', 'ws', 1)}",
     }
@@ -77,10 +77,17 @@ def pages_app(plan: Mapping[str, Any], watch: Watch) -> Starlette:
     )
 
 
+def source(origin: str) -> str:
+    """Return an origin as a Content Security Policy writes it, which cannot name IPv6 addresses."""
+    return "http:" if "[" in origin else origin
+
+
 def file(name: str, headers: Mapping[str, str]) -> Response:
     """Return one of the files in `page/`."""
     path = FILES / name
-    return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers={**HEADERS, **headers})
+    return Response(
+        path.read_bytes(), media_type=TYPES[path.suffix], headers={**HEADERS, **headers}
+    )
 
 
 class Served:
@@ -107,7 +114,8 @@ class Served:
         self.thread.start()
         while self.thread.is_alive() and not self.server.started:
             self.thread.join(0.02)
-        return self.server.started
+        started: bool = self.server.started
+        return started
 
     def stop(self) -> None:
         """Stop it, and wait for that."""

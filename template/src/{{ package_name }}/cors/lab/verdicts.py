@@ -111,10 +111,10 @@ def verdict(
         status = transport.websocket(cell.path, (("origin", str(cell.page.origin)),)).status
         return observed(cell, watch.take(cell.id), status == 101, status, frozenset()), None
     outcome = Browser(transport, service).fetch(cell.fetch)
-    status = outcome.response.status if outcome.response and outcome.allowed else None
+    answered = outcome.response.status if outcome.response and outcome.allowed else None
     seen = watch.take(cell.id)
     readable = frozenset(outcome.readable_headers)
-    return observed(cell, seen, outcome.allowed, status, readable), outcome
+    return observed(cell, seen, outcome.allowed, answered, readable), outcome
 
 
 def observed(

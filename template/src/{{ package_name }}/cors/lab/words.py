@@ -1,4 +1,4 @@
-"""One sentence on why the policy says what it says of a cell, and which variable would change it."""
+"""One sentence on why the policy says that of a cell, and which variable would change it."""
 
 from ..browser import Outcome, Reason
 from ..checks import CREDENTIALS, EXPOSED_HEADERS, METHODS, ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS
@@ -12,7 +12,7 @@ GUARD_WRITES = "CORS_GUARD_WRITES"
 
 
 def place_of(variable: str, sources: Sources) -> str:
-    """Return a variable with the line it stands in, such as `CORS_MAX_AGE in .env.production:13`."""
+    """Return a variable with the line it stands in, such as `CORS_MAX_AGE` in .env.staging:13."""
     found = sources.variables.get(variable)
     where = found.where if found else f".env.{sources.environment}"
     return f"`{variable}` in {where}"
@@ -66,9 +66,7 @@ def why_blocked(cell: Cell, outcome: Outcome | None, policy: CORSPolicy) -> tupl
     match reason:
         case Reason.METHOD_NOT_ALLOWED | Reason.METHOD_WILDCARD:
             return f"`{METHODS}` does not list `{detail}`.", METHODS
-        case (
-            Reason.HEADER_NOT_ALLOWED | Reason.HEADER_WILDCARD | Reason.AUTHORIZATION_WILDCARD
-        ):
+        case Reason.HEADER_NOT_ALLOWED | Reason.HEADER_WILDCARD | Reason.AUTHORIZATION_WILDCARD:
             return f"`{REQUEST_HEADERS}` does not list `{detail}`.", REQUEST_HEADERS
         case Reason.ALLOW_CREDENTIALS:
             return (

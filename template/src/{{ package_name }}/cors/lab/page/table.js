@@ -62,7 +62,7 @@ function drawTable() {
 }
 
 function originRow() {
-  const corner = element("th", { rowSpan: 2, scope: "col", className: "first" }, "Request");
+  const corner = element("th", { scope: "row", className: "first" }, "page at");
   const origins = plan.origins.map(({ origin, listed }) => {
     const chip = element("span", { className: "chip" }, listed ? "listed" : "a stranger");
     return element(
@@ -77,11 +77,12 @@ function originRow() {
 }
 
 function credentialsRow() {
+  const corner = element("th", { scope: "row", className: "first" }, "credentials");
   const choices = plan.origins.flatMap(() => [
-    element("th", { scope: "col", className: "origin" }, "without credentials"),
-    element("th", { scope: "col" }, "with credentials"),
+    element("th", { scope: "col", className: "origin" }, element("code", {}, "omit")),
+    element("th", { scope: "col" }, element("code", {}, "include")),
   ]);
-  return element("tr", {}, ...choices);
+  return element("tr", {}, corner, ...choices);
 }
 
 function drawSection({ title, rows }) {
@@ -125,9 +126,11 @@ function drawCell(cell) {
   const relation = { waiting: "·", agrees: "=", differs: "≠" }[state];
   const kind = cell.browser ? (didSymbol === "✓" ? "yes" : "no") : "waiting";
   cell.button.dataset.state = state;
-  cell.button.ariaLabel =
+  cell.button.setAttribute(
+    "aria-label",
     `${cell.row.label} from ${cell.origin}, ${credentialsOf(cell)}: ` +
-    `policy says ${said}, browser ${did}${state === "differs" ? ", they differ" : ""}`;
+      `policy says ${said}, browser ${did}${state === "differs" ? ", they differ" : ""}`,
+  );
   cell.button.replaceChildren(
     element("span", { className: "said" }, saidSymbol),
     element("span", { className: "relation" }, relation),
@@ -171,7 +174,8 @@ async function runAt(origin) {
 
 function openFrame(origin) {
   return new Promise((resolve) => {
-    const frame = element("iframe", { src: `${origin}/`, title: `a page at ${origin}`, tabIndex: -1 });
+    const title = `a page at ${origin}`;
+    const frame = element("iframe", { src: `${origin}/`, title, tabIndex: -1 });
     frame.addEventListener("load", () => resolve(frame), { once: true });
     byId("frames").append(frame);
   });
@@ -219,7 +223,9 @@ function summarise() {
   byId("summary").textContent = text;
   byId("summary").dataset.state = running ? "running" : differing.length ? "differs" : "agrees";
   document.title = `${text} · cors lab`;
-  if (!running && !chosen) choose(differing[0] ?? all.findLast((cell) => !cell.policy.allowed) ?? all[0]);
+  if (!running && !chosen) {
+    choose(differing[0] ?? all.find((cell) => !cell.policy.allowed) ?? all[0]);
+  }
 }
 
 // --- The chosen cell -------------------------------------------------------------------------
@@ -243,7 +249,7 @@ function drawDetails() {
       {},
       ...entry("Policy", `${worded(policy, row).join(" ")}. ${chosen.why}`),
       ...entry("This browser", browserSentence(browser, row)),
-      ...(stateOf(chosen) === "differs" ? entry("≠ Why they differ", difference(chosen)) : []),
+      ...(stateOf(chosen) === "differs" ? entry("≠ They differ", difference(chosen)) : []),
       ...entry("To change it", chosen.change),
       ...(chosen.console ? entry("Chromium's console", console_(chosen)) : []),
       ...entry("The request", code(chosen)),
