@@ -165,6 +165,8 @@ class Lab:
     def stop(self) -> None:
         """Stop whatever was started."""
         for served in self.served:
-            served.stop()
+            served.end()
+        for served in self.served:
+            served.wait()
         self.page_sockets.close()
         self.service_sockets.close()

@@ -117,7 +117,10 @@ class Served:
         started: bool = self.server.started
         return started
 
-    def stop(self) -> None:
-        """Stop it, and wait for that."""
+    def end(self) -> None:
+        """Tell it to stop; `wait` for that."""
         self.server.should_exit = True
+
+    def wait(self) -> None:
+        """Wait until it has stopped."""
         self.thread.join()
