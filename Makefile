@@ -7,7 +7,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export UV_PYTHON_DOWNLOADS ?= never
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help new test check docs bench clean
+.PHONY: help new test check docs bench screenshots clean
 
 help:
 	@echo "make new DEST=../orders-api                                   a new service, asking the questions"
@@ -16,6 +16,7 @@ help:
 	@echo "make check   ruff and mypy, for the template and for what it renders"
 	@echo "make docs    docs/rules.md, from the rules"
 	@echo "make bench   the figures in the README"
+	@echo "make screenshots   its pictures; needs a Chromium"
 
 new: $(VENV)/.new
 	@$(BIN)/python hooks/new.py "$(DEST)" "$(ANSWERS)"
@@ -34,6 +35,9 @@ docs: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/middleware.py
 	$(BIN)/python benchmarks/audit.py
+
+screenshots: $(VENV)/.test
+	$(BIN)/python -m tests.screenshots
 
 clean:
 	rm -rf $(VENV)

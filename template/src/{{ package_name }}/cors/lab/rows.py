@@ -75,7 +75,7 @@ def request_headers(policy: CORSPolicy) -> list[str]:
 def header_row(name: str) -> Row:
     """Return the row that sets a request header."""
     value = SAMPLE_VALUES.get(name.lower(), "lab")
-    return Row("Request headers", f"{name}: {value}", headers=((name, value),))
+    return Row("Request headers", name, headers=((name, value),))
 
 
 def exposed_headers(policy: CORSPolicy) -> list[str]:

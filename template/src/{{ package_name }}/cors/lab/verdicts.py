@@ -61,7 +61,10 @@ COMPARED = ("allowed", "readable", "requests", "ran")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A cell with what the policy says, what the service answers, and how the policy said it."""
+    """A cell with what the policy says and what the service answers.
+
+    `outcome` is how the policy comes to that, `console` what the answers make Chromium print.
+    """
 
     cell: Cell
     policy: Verdict
@@ -96,11 +99,13 @@ def judge(
         for cell in cells:
             try:
                 said, outcome = verdict(cell, by_policy, watch, service)
-                answered, _ = verdict(cell, by_service, watch, service)
+                answered, actual = verdict(cell, by_service, watch, service)
             except TimeoutError:
                 continue
             if outcome is None or outcome.reason is not Reason.REDIRECT_ELSEWHERE:
-                yield Judged(cell, said, answered, outcome, console(cell, said, outcome, service))
+                yield Judged(
+                    cell, said, answered, outcome, console(cell, answered, actual, service)
+                )
 
 
 def verdict(
@@ -131,14 +136,14 @@ def observed(
     )
 
 
-def console(cell: Cell, said: Verdict, outcome: Outcome | None, service: str) -> str:
-    """Return what Chromium's console prints where the policy blocks, else nothing."""
+def console(cell: Cell, answered: Verdict, outcome: Outcome | None, service: str) -> str:
+    """Return what Chromium's console prints where it blocks, else nothing."""
     if outcome is not None:
         return console_message(outcome) or ""
-    if said.allowed:
+    if answered.allowed:
         return ""
     url = f"{service.replace('http', 'ws', 1)}{cell.path}"
     return (
         f"WebSocket connection to '{url}' failed: Error during WebSocket handshake: "
-        f"Unexpected response code: {said.status}"
+        f"Unexpected response code: {answered.status}"
     )
