@@ -26,7 +26,7 @@ except ImportError:
 
 # Beside the rendered development: every site may read /public, and ports do not matter.
 OPEN_TO_PORTS = """ENVIRONMENT=test
-CORS_ALLOWED_ORIGINS=http://localhost:*,http://app.localhost:{port}
+CORS_ALLOWED_ORIGINS=http://localhost:*,http://app.localhost:{port},https://localhost:{port}
 CORS_ALLOW_CREDENTIALS=false
 CORS_ALLOW_METHODS=GET
 CORS_ALLOW_HEADERS=Authorization,X-Request-ID
@@ -250,6 +250,7 @@ def test_a_policy_with_patterns_public_paths_and_no_credentials(
         seen = Seen(browser, lab)
         cells = cells_of(lab)
         origins = [each["origin"] for each in plan_of(lab)["origins"]]
+        assert "left out  https://localhost:" in lab.output
     assert seen.summary == f"= all {len(cells)} agree"
     assert [origin.rpartition(":")[0] for origin in origins] == [
         "http://localhost",

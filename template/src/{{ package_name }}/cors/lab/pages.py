@@ -15,8 +15,8 @@ SAMPLE_LABEL = "lab"
 STRANGERS = ("localhost", "127.0.0.1", "stranger.localhost")
 
 
-class TakenError(Exception):
-    """A port cannot be had; the text is a clause that says why."""
+class UnavailableError(Exception):
+    """A page cannot be served at an origin; the text is a clause that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,12 @@ class Page:
 
 def local_entries(policy: CORSPolicy) -> list[Origin | Pattern]:
     """Return the entries of the policy that a page server on this machine can stand for."""
-    entries = (parse(text) for text in policy.allow_origins)
-    return [entry for entry in entries if entry.is_loopback and entry.is_plain_http]
+    return [entry for entry in map(parse, policy.allow_origins) if is_local(entry)]
+
+
+def is_local(entry: Origin | Pattern) -> bool:
+    """Whether a page can be served there: on this machine, and without a certificate."""
+    return entry.is_loopback and entry.is_plain_http
 
 
 class Sockets:
@@ -42,7 +46,7 @@ class Sockets:
     def listen(self, host: str, port: int = 0) -> int:
         """Listen wherever browsers look for a host, and return the port; 0 takes a free one.
 
-        Raises TakenError.
+        Raises UnavailableError.
         """
         opened: dict[tuple[str, int], socket.socket] = {}
         try:
@@ -53,7 +57,7 @@ class Sockets:
                     opened[address, port] = listening
         except OSError as error:
             close(opened.values())
-            raise TakenError(refusal(error, port)) from None
+            raise UnavailableError(refusal(error, port)) from None
         self.open |= opened
         return port
 
@@ -103,7 +107,9 @@ def refusal(error: OSError, port: int) -> str:
 
 
 def page_for(entry: Origin | Pattern, sockets: Sockets) -> Page:
-    """Listen at an origin, or at one that the pattern covers. Raises TakenError."""
+    """Listen at an origin, or at one that the pattern covers. Raises UnavailableError."""
+    if not is_local(entry):
+        raise UnavailableError("it is not plain http on this machine")
     any_port = isinstance(entry, Pattern) and entry.kind == "port"
     host = entry.host.replace("*", SAMPLE_LABEL)
     port = sockets.listen(host, 0 if any_port else entry.port or 80)

@@ -16,7 +16,7 @@ SOCKET = f"{PROBE}/socket"
 MOST_ROUTES = 4
 MOST_OF_A_KIND = 3
 
-UNLISTED_METHODS = ("DELETE", "PATCH", "PUT", "PURGE")
+OTHER_METHODS = ("DELETE", "PATCH", "PUT", "PURGE")
 UNLISTED_HEADER = "X-Not-Listed"
 UNEXPOSED_HEADER = "X-Not-Exposed"
 # What no script of the service sets, and a browser shows in any case.
@@ -58,12 +58,11 @@ def rows(policy: CORSPolicy, app: object) -> list[Row]:
 
 
 def methods(policy: CORSPolicy) -> list[str]:
-    """Return the methods that may pass, and one that may not."""
+    """Return the methods that may pass, and one that may not; all, where a `*` lets all pass."""
     listed = [method for method in policy.allow_methods if method != "*"]
     passing = [*dict.fromkeys((*SAFELISTED_METHODS, *listed))]
-    if "*" in policy.allow_methods:
-        return passing
-    return [*passing, *[name for name in UNLISTED_METHODS if name not in passing][:1]]
+    others = [method for method in OTHER_METHODS if method not in passing]
+    return [*passing, *(others if "*" in policy.allow_methods else others[:1])]
 
 
 def request_headers(policy: CORSPolicy) -> list[str]:

@@ -12,9 +12,10 @@ from ...settings import Settings
 from .. import report
 from ..environments import create_app, examine, named
 from ..findings import ConfigurationError
+from ..origin import parse
 from ..policy import CORSPolicy
 from ..sources import Sources, find_sources
-from .pages import Page, Sockets, TakenError, local_entries, page_for, stranger_page
+from .pages import Page, Sockets, UnavailableError, local_entries, page_for, stranger_page
 from .plan import plan
 from .probe import Watch, add_probe, router_of
 from .rows import rows
@@ -121,12 +122,12 @@ class Lab:
         """Listen for the service and the table, at the origins served here, and at a stranger's."""
         try:
             self.service = f"http://{HOST}:{self.service_sockets.listen(HOST, port)}"
-        except TakenError as error:
+        except UnavailableError as error:
             raise LabError(f"the service cannot be started: {error}.") from None
-        for entry in local_entries(self.policy):
+        for entry in map(parse, self.policy.allow_origins):
             try:
                 self.pages.append(page_for(entry, self.page_sockets))
-            except TakenError as error:
+            except UnavailableError as error:
                 self.left_out.append(f"{entry}: {error}")
         self.pages.append(stranger_page(self.policy, self.page_sockets))
         self.address = f"http://{HOST}:{self.page_sockets.listen(HOST)}"

@@ -24,14 +24,14 @@ def why(judged: Judged, policy: CORSPolicy) -> tuple[str, str]:
         return why_allowed(judged.cell, judged.outcome, policy)
     sentence, variable = why_blocked(judged.cell, judged.outcome, policy)
     method = judged.cell.row.method
-    if judged.policy.ran and method not in SAFE_METHODS:
-        sentence += (
-            f" Its {method} ran all the same: CORS hides the answer, not the effect. "
-            f"`{GUARD_WRITES}=true` would refuse it."
-        )
+    if method in SAFE_METHODS or method not in judged.policy.requests:
+        return sentence, variable
+    if not judged.policy.ran:
+        return f"{sentence} Nothing ran: `{GUARD_WRITES}` refuses a stranger's {method}.", variable
+    sentence += f" The {method} ran all the same: CORS hides the answer, not the effect."
+    if variable == ORIGINS and not policy.guard_writes:
+        sentence += f" `{GUARD_WRITES}=true` would refuse it."
         variable = GUARD_WRITES
-    elif method in judged.policy.requests and method not in SAFE_METHODS:
-        sentence += f" Nothing ran: `{GUARD_WRITES}` refuses a stranger's {method}."
     return sentence, variable
 
 
@@ -78,7 +78,7 @@ def why_blocked(cell: Cell, outcome: Outcome | None, policy: CORSPolicy) -> tupl
             return (
                 "The path is public, but never with credentials: leave them out, or list the "
                 f"origin in `{ORIGINS}`.",
-                ORIGINS,
+                PUBLIC_PATHS,
             )
         case Reason.ALLOW_ORIGIN_MISSING | None:
             return f"{stranger(cell, policy)}.", ORIGINS
