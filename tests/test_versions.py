@@ -59,7 +59,7 @@ def test_these_are_the_oldest(service: Path, oldest: Path) -> None:
 
 
 def test_the_generated_suite_passes(service: Path, oldest: Path) -> None:
-    command = [oldest, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command: list[str | Path] = [oldest, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     result = subprocess.run(
         command, cwd=service, env=clean_environment(), capture_output=True, text=True, check=False
     )
@@ -68,7 +68,7 @@ def test_the_generated_suite_passes(service: Path, oldest: Path) -> None:
 
 def test_the_middleware_keeps_its_promises(oldest: Path) -> None:
     tests = ("tests/test_middleware.py", "tests/test_against_stock.py", "tests/test_rules.py")
-    command = [oldest, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    command: list[str | Path] = [oldest, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     result = subprocess.run(
         command, cwd=TEMPLATE, env=clean_environment(), capture_output=True, text=True, check=False
     )
