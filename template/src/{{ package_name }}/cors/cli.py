@@ -1,4 +1,4 @@
-"""The `cors` command: check, show, explain and try the policy of each environment."""
+"""The `cors` command: check, show, explain, try and probe the policy of each environment."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -9,6 +9,8 @@ from rich.console import Console
 
 from . import report
 from .environments import Environment, examine, named
+from .probe import Probe, Promise, PromiseError, Target, TargetError, UnreachableError, Wire
+from .probe import report as probe_report
 from .rules import RULES, find_rule
 
 app = typer.Typer(
@@ -42,6 +44,13 @@ class CheckFormat(StrEnum):
     text = "text"
     json = "json"
     github = "github"
+
+
+class ProbeFormat(StrEnum):
+    """How `cors probe` prints its findings."""
+
+    text = "text"
+    json = "json"
 
 
 class TableFormat(StrEnum):
@@ -143,3 +152,39 @@ def rules(
         report.rules_as_table(chosen, console())
     else:
         report.rule_as_text(chosen[0], console())
+
+
+@app.command()
+def probe(
+    url: Annotated[str, typer.Argument(help="Where it is deployed, as in https://api.acme.com.")],
+    environment: EnvironmentName = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(help="What to ask about, up to 3 times. Default: a few of the app's routes."),
+    ] = None,
+    output: Annotated[ProbeFormat, typer.Option("--format", help="How to print.")] = (
+        ProbeFormat.text
+    ),
+    timeout: Annotated[float, typer.Option(help="Seconds for each request.", min=0.1)] = 10,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Take any certificate, self-signed ones too.")
+    ] = False,
+) -> None:
+    """Ask a deployed service whether it keeps the policy of an environment.
+
+    At most 40 requests, GET and OPTIONS only. Exit status: 0 it does, 1 it differs, 2 misuse, or
+    no answer.
+    """
+    try:
+        asked = Probe.of(Promise.read(environment), Target.read(url), path or ())
+        wire = Wire(asked.target, timeout=timeout, insecure=insecure)
+        with probe_report.progress_bar(Console(stderr=True)) as progress:
+            result = asked.run(wire, progress)
+    except (PromiseError, TargetError, UnreachableError) as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
+        raise typer.Exit(2) from None
+    if output is ProbeFormat.json:
+        probe_report.as_json(result, console())
+    else:
+        probe_report.as_text(result, console())
+    raise typer.Exit(1 if result.findings else 0)
