@@ -214,15 +214,14 @@ def refused_by_the_service(answer: Answer) -> bool:
 def origin_removed(evidence: Evidence) -> Sequence[Answer]:
     """To the service no preflight is one: it answers them as it does any OPTIONS."""
     reads = evidence.reads()
-    preflights = [answer for answer in evidence.left if answer.is_preflight]
-    unseen = bool(preflights) and all(
-        answer.is_marked and not answer.grants and answer.response.status not in REFUSALS
-        for answer in preflights
-    )
     nowhere = bool(reads) and not any(answer.grants for answer in reads)
-    by_the_service = evidence.refuses_strangers()
-    strangers = any(answer.promised.status == 403 for answer in preflights)
-    return evidence.left if unseen and nowhere and strangers and not by_the_service else ()
+    # Also a stranger's, which it would refuse if it saw one.
+    unseen = all(
+        answer.is_marked and not answer.grants and answer.response.status not in REFUSALS
+        for answer in evidence.all
+        if answer.is_preflight
+    )
+    return evidence.left if nowhere and unseen else ()
 
 
 def headers_removed(evidence: Evidence) -> list[Answer]:
@@ -241,7 +240,7 @@ def headers_removed(evidence: Evidence) -> list[Answer]:
 def cached(evidence: Evidence) -> list[Answer]:
     """Answers that are right only where no cache can have had a hand in them."""
     right = {
-        answer.origin
+        (answer.origin, answer.promised_grant)
         for answer in evidence.all
         if not answer.is_preflight
         and not answer.question.reused
@@ -251,7 +250,9 @@ def cached(evidence: Evidence) -> list[Answer]:
     return [
         answer
         for answer in evidence.left
-        if answer.question.reused and "origin" in answer.differs and answer.origin in right
+        if answer.question.reused
+        and "origin" in answer.differs
+        and (answer.origin, answer.promised_grant) in right
     ]
 
 
