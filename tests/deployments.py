@@ -22,7 +22,10 @@ OPENSSL = shutil.which("openssl")
 SERVE = """
 import asyncio, sys
 import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 from orders_api.main import create_app
+from orders_api.routes import router
 from orders_api.settings import Settings
 
 production = Settings.load("production")
@@ -35,15 +38,28 @@ apps = {
     "without credentials": production.model_copy(update={"cors_allow_credentials": False}),
 }
 
+apps = {name: create_app(settings) for name, settings in apps.items()}
+policy = {
+    "allow_credentials": True,
+    "allow_methods": production.cors_allow_methods,
+    "allow_headers": ["Content-Type"],
+    "expose_headers": ["X-Total-Count"],
+    "max_age": production.cors_max_age,
+}
+for name, origins in (("stock", production.cors_allowed_origins), ("open", ["*"])):
+    apps[name] = FastAPI()
+    apps[name].include_router(router)
+    apps[name].add_middleware(CORSMiddleware, allow_origins=origins, **policy)
+
 async def main():
     await asyncio.gather(*(
-        uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_level="error")).serve()
-        for settings, port in zip(apps.values(), map(int, sys.argv[1:]), strict=True)
+        uvicorn.Server(uvicorn.Config(app, port=port, log_level="error")).serve()
+        for app, port in zip(apps.values(), map(int, sys.argv[1:]), strict=True)
     ))
 
 asyncio.run(main())
 """
-SERVICES = ("production", "partners", "staging", "old", "without credentials")
+SERVICES = ("production", "partners", "staging", "old", "without credentials", "stock", "open")
 
 
 def free_ports(number: int) -> list[int]:

@@ -145,6 +145,8 @@ DEPLOYMENTS: dict[str, tuple[str, str, set[str]]] = {
     "an old release": ("old", "production", {"PROBE019", "PROBE021"}),
     "another environment": ("staging", "production", {"PROBE013"}),
     "the public shut out": ("production", "partners", {"PROBE014"}),
+    "Starlette's own middleware": ("stock", "production", {"PROBE024"}),
+    "Starlette's own middleware, open to all": ("open", "production", {"PROBE010"}),
     "credentials turned off": ("without credentials", "production", {"PROBE018"}),
 }
 
@@ -280,8 +282,8 @@ def test_every_finding_is_documented() -> None:
 def test_every_known_cause_is_tried() -> None:
     tried = set().union(*(expected for _, expected in WRONG.values()))
     tried |= set().union(*(expected for _, _, expected in DEPLOYMENTS.values()))
-    # Request headers differ as methods do; the last two are tried with servers made up below.
-    assert {cause.id for cause in CAUSES} - tried == {"PROBE020", "PROBE024", "PROBE025"}
+    # Request headers differ as methods do; the last one is tried with a server made up below.
+    assert {cause.id for cause in CAUSES} - tried == {"PROBE020", "PROBE025"}
 
 
 # --- What is printed --------------------------------------------------------------------------
@@ -438,6 +440,7 @@ def test_a_self_signed_certificate_needs_insecure(proxied: dict[str, str]) -> No
         (["https://"], "is no URL"),
         (["https://api.acme.com:99999"], "is no URL"),
         (["https://api .acme.com"], "is no URL"),
+        ([f"https://{'a' * 70}.acme.com"], "is no name of a host"),
         (["https://user:s3cret@api.acme.com"], "a user name, a query or a fragment"),
         (["https://api.acme.com/?token=s3cret"], "a user name, a query or a fragment"),
         (["https://api.acme.com", "--path", "items"], "--path 'items' is no path"),

@@ -160,12 +160,17 @@ def probe(
     environment: EnvironmentName = None,
     path: Annotated[
         list[str] | None,
-        typer.Option(help="What to ask about, up to 3 times. Default: a few of the app's routes."),
+        typer.Option(
+            help="What to ask about; up to 3 times. Default: two of the app's own routes.",
+            metavar="PATH",
+        ),
     ] = None,
     output: Annotated[ProbeFormat, typer.Option("--format", help="How to print.")] = (
         ProbeFormat.text
     ),
-    timeout: Annotated[float, typer.Option(help="Seconds for each request.", min=0.1)] = 10,
+    timeout: Annotated[
+        float, typer.Option(help="For each request.", min=0.1, metavar="SECONDS")
+    ] = 10,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Take any certificate, self-signed ones too.")
     ] = False,

@@ -88,7 +88,10 @@ class Answer:
         for aspect, read in ASPECTS.items():
             if read(self.response) != read(self.promised):
                 found.add(aspect)
-        if self.is_preflight and self.is_fine != (200 <= self.promised.status <= 299):
+        promised_fine = 200 <= self.promised.status <= 299
+        # How a method that is not listed is refused matters to nobody, if only it is.
+        refused_alike = promised_fine and not self.promised_outcome.allowed
+        if self.is_preflight and self.is_fine != promised_fine and not refused_alike:
             found.add("status")
         # Answers to OPTIONS are not cached, so what they vary by matters to nobody.
         if not self.is_preflight and not self.is_marked:

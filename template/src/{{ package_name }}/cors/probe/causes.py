@@ -54,7 +54,7 @@ DEPLOY = (
 CAUSES: tuple[Cause, ...] = (
     Cause(
         id="PROBE001",
-        title="A preflight is redirected from http to https",
+        title="Requests are redirected from http to https",
         why="browsers do not follow a redirect of a preflight",
         fix="let the front end call the https URL, and probe that one",
         shows=("Location",),
@@ -62,7 +62,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         id="PROBE002",
-        title="A preflight is redirected for a slash at the end",
+        title="Requests are redirected for a slash at the end",
         why=(
             "browsers do not follow a redirect of a preflight; a proxy adds or removes the slash "
             "(nginx: a `location /items/` for `/items`, or a `rewrite`)"
@@ -76,7 +76,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         id="PROBE003",
-        title="A preflight is redirected elsewhere",
+        title="Requests are redirected elsewhere",
         why=(
             "browsers do not follow a redirect of a preflight; often a log-in stands in front, "
             "and a preflight never carries cookies or tokens"

@@ -59,10 +59,10 @@ TOLD: frozenset[Aspect] = frozenset({"credentials", "methods", "headers", "max a
 
 
 def redirected(evidence: Evidence, kind: str) -> list[Answer]:
-    """Redirects of preflights, which no browser follows, and of what was asked beside them."""
+    """Redirects that carry no grant; what they are is told by those of preflights, if any."""
     sent = [answer for answer in evidence.left if answer.is_redirect]
-    kinds = [redirect_kind(answer) for answer in sent if answer.is_preflight]
-    return sent if kinds and kinds[0] == kind else []
+    first = max(sent, key=lambda answer: answer.is_preflight, default=None)
+    return sent if first and redirect_kind(first) == kind else []
 
 
 def redirect_kind(answer: Answer) -> str:
@@ -144,7 +144,9 @@ def granted_strangers(evidence: Evidence) -> list[Answer]:
     return [
         answer
         for answer in evidence.left
-        if answer.promised_grant is None and answer.origin and answer.grants == [answer.origin]
+        if answer.promised_grant in (None, "*")
+        and answer.origin
+        and answer.grants == [answer.origin]
     ]
 
 
@@ -217,7 +219,7 @@ def origin_removed(evidence: Evidence) -> Sequence[Answer]:
     nowhere = bool(reads) and not any(answer.grants for answer in reads)
     # Also a stranger's, which it would refuse if it saw one.
     unseen = all(
-        answer.is_marked and not answer.grants and answer.response.status not in REFUSALS
+        answer.is_marked and not answer.grants and answer.response.status != answer.promised.status
         for answer in evidence.all
         if answer.is_preflight
     )

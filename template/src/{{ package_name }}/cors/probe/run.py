@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..browser import Exchange
 from .answers import Answer, ask
 from .diagnosis import Finding, diagnose
 from .promise import Promise
 from .questions import MOST_PATHS, Questions
 from .target import Target, TargetError
-from .wire import Wire
 
 Progress = Callable[[int, int], None]
 
@@ -53,7 +53,7 @@ class Probe:
             target = Target(target.scheme, target.host, target.port)
         return cls(promise, target, tuple(dict.fromkeys(paths)) or promise.default_paths())
 
-    def run(self, wire: Wire, progress: Progress = lambda done, total: None) -> Report:
+    def run(self, wire: Exchange, progress: Progress = lambda done, total: None) -> Report:
         """Ask everything. Raises UnreachableError for the first question without an answer."""
         questions, not_asked = Questions(self.promise.policy, self.target.origin).ask(self.paths)
         answers = []
@@ -64,7 +64,7 @@ class Probe:
             url=str(self.target),
             environment=self.promise.policy.environment,
             paths=self.paths,
-            requests=wire.requests,
+            requests=len(answers),
             findings=tuple(diagnose(answers)),
             notes=tuple(self.notes(answers, not_asked)),
         )

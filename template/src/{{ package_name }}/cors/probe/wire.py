@@ -73,6 +73,8 @@ class Wire:
             return self._tls.wrap_socket(plain, server_hostname=address[0])
         except socket.gaierror as error:
             why = f"{target.host} has no address ({error.strerror}). Is the name spelled right?"
+        except UnicodeError:
+            why = f"{target.host[:80]} is no name of a host: a part of it is too long."
         except ssl.SSLCertVerificationError as error:
             why = (
                 f"The certificate of {where} is not trusted: {error.verify_message}. If you know "
