@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from . import evidence
 from .answers import (
@@ -58,7 +59,7 @@ CAUSES: tuple[Cause, ...] = (
         why="browsers do not follow a redirect of a preflight",
         fix="let the front end call the https URL, and probe that one",
         shows=("Location",),
-        explains=evidence.redirected_to_https,
+        explains=partial(evidence.redirected, kind="scheme"),
     ),
     Cause(
         id="PROBE002",
@@ -72,7 +73,7 @@ CAUSES: tuple[Cause, ...] = (
             "call the path as the service has it"
         ),
         shows=("Location",),
-        explains=evidence.redirected_to_slash,
+        explains=partial(evidence.redirected, kind="slash"),
     ),
     Cause(
         id="PROBE003",
@@ -83,7 +84,7 @@ CAUSES: tuple[Cause, ...] = (
         ),
         fix="let OPTIONS through to the service without a log-in, and call the final address",
         shows=("Location",),
-        explains=evidence.redirected_elsewhere,
+        explains=partial(evidence.redirected, kind="elsewhere"),
     ),
     Cause(
         id="PROBE004",
@@ -115,7 +116,8 @@ CAUSES: tuple[Cause, ...] = (
         title="A cache gives one site's answer to another",
         why=(
             "the same question is answered rightly where no cache knows the URL; the cache keeps "
-            "one answer for all, though the service says `Vary: Origin`"
+            "one answer for all, though the service says `Vary: Origin` (or several releases answer in "
+            "turn)"
         ),
         fix=(
             "remove `proxy_ignore_headers Vary`, or put the origin into the key: `proxy_cache_key "

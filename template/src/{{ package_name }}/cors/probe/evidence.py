@@ -77,19 +77,8 @@ def redirect_kind(answer: Answer) -> str:
     return "elsewhere"
 
 
-def redirected_to_https(evidence: Evidence) -> list[Answer]:
-    return redirected(evidence, "scheme")
-
-
-def redirected_to_slash(evidence: Evidence) -> list[Answer]:
-    return redirected(evidence, "slash")
-
-
-def redirected_elsewhere(evidence: Evidence) -> list[Answer]:
-    return redirected(evidence, "elsewhere")
-
-
 def gateway(evidence: Evidence) -> list[Answer]:
+    """Errors that only a proxy gives, and that the service had no hand in."""
     return [
         answer
         for answer in evidence.left
@@ -110,6 +99,7 @@ def something_else(evidence: Evidence) -> Sequence[Answer]:
 
 
 def doubled(evidence: Evidence) -> list[Answer]:
+    """Two grants in one answer, or in the place of none the one that was added."""
     several = [answer for answer in evidence.left if len(answer.grants) > 1]
     added = {grant for answer in several for grant in answer.grants} - {"*"}
     # Where the service itself grants nothing, the added line stands alone.
@@ -130,6 +120,7 @@ def with_leftovers(evidence: Evidence, answers: list[Answer]) -> list[Answer]:
 
 
 def wildcard(evidence: Evidence) -> list[Answer]:
+    """A grant to everybody, where none or a certain one was promised."""
     return with_leftovers(
         evidence,
         [
@@ -141,6 +132,7 @@ def wildcard(evidence: Evidence) -> list[Answer]:
 
 
 def granted_strangers(evidence: Evidence) -> list[Answer]:
+    """Grants in the name of who was to have none, or none of their own."""
     return [
         answer
         for answer in evidence.left
@@ -151,12 +143,14 @@ def granted_strangers(evidence: Evidence) -> list[Answer]:
 
 
 def reflected(evidence: Evidence) -> list[Answer]:
+    """Even somebody who has nothing to do with an allowed origin is granted."""
     strangers = granted_strangers(evidence)
     everybody = any(answer.origin == STRANGER for answer in strangers)
     return with_leftovers(evidence, strangers) if everybody else []
 
 
 def lookalikes_let_in(evidence: Evidence) -> list[Answer]:
+    """Not everybody is granted, but somebody who was not to be."""
     return with_leftovers(evidence, granted_strangers(evidence))
 
 
@@ -210,6 +204,7 @@ def origin_refused(evidence: Evidence) -> list[Answer]:
 
 
 def refused_by_the_service(answer: Answer) -> bool:
+    """Whether a preflight was refused by what knows of origins, rather than by a proxy."""
     return answer.is_preflight and answer.is_marked and answer.response.status in REFUSALS
 
 
@@ -227,6 +222,7 @@ def origin_removed(evidence: Evidence) -> Sequence[Answer]:
 
 
 def headers_removed(evidence: Evidence) -> list[Answer]:
+    """The service answers as it should, but no grant arrives."""
     reads = evidence.reads()
     nowhere = bool(reads) and not any(answer.grants for answer in reads)
     return [
@@ -259,6 +255,7 @@ def cached(evidence: Evidence) -> list[Answer]:
 
 
 def errors_stripped(evidence: Evidence) -> list[Answer]:
+    """Errors without the grant that good answers have."""
     return [
         answer
         for answer in evidence.left
@@ -274,8 +271,10 @@ def errors_stripped(evidence: Evidence) -> list[Answer]:
 
 
 def all_left(evidence: Evidence) -> Sequence[Answer]:
+    """Whatever nothing else explains."""
     return evidence.left
 
 
 def granted(evidence: Evidence) -> list[Answer]:
+    """Answers to who may call."""
     return [answer for answer in evidence.left if answer.promised_grant]
