@@ -116,8 +116,8 @@ CAUSES: tuple[Cause, ...] = (
         title="A cache gives one site's answer to another",
         why=(
             "the same question is answered rightly where no cache knows the URL; the cache keeps "
-            "one answer for all, though the service says `Vary: Origin` (or several releases answer in "
-            "turn)"
+            "one answer for all, though the service says `Vary: Origin`; or several releases "
+            "answer in turn"
         ),
         fix=(
             "remove `proxy_ignore_headers Vary`, or put the origin into the key: `proxy_cache_key "
