@@ -353,6 +353,7 @@ def test_the_suffix_list_is_read_for_patterns_only() -> None:
         (".test", "https://acme.test", "placeholder"),
         (".invalid", "https://acme.invalid", "placeholder"),
         ("an app's own pages", "capacitor://localhost", ""),
+        ("an app named like an address", "ionic://10.0.0.1", ""),
         ("a pattern of placeholders", "https://*.example.com", "placeholder"),
         ("a pattern of ports", "http://localhost:*", "loopback plain_http"),
     ),

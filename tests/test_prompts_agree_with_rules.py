@@ -159,7 +159,9 @@ ports = st.one_of(
     st.just(""),
     st.just(""),
     st.integers(1, 65535).map(":{}".format),
-    st.sampled_from([":80", ":443", ":3000", ":*", ":0", ":080", ":65535", ":65536", ":", ":3*"]),
+    st.sampled_from(
+        [":80", ":443", ":3000", ":*", ":0", ":080", ":65535", ":65536", ":", ":1:", ":3*"]
+    ),
 )
 schemes = st.sampled_from(["http", "http", "https", "https", "https", "HTTPS", "ftp"])
 app_schemes = st.sampled_from(

@@ -12,14 +12,13 @@ loopback, placeholders, patterns) is a property that the rules read.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic_core import Url, ValidationError
 
-if TYPE_CHECKING:
-    from publicsuffixlist import PublicSuffixList
+from .sites import is_public_suffix
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -92,7 +91,7 @@ class _Site:
         Names are never private: `orders.acme.internal` may well be in production. An IPv4
         address wrapped in IPv6 counts as what it wraps, loopback included.
         """
-        return _is_in(self.host, _PRIVATE_NETWORKS)
+        return self.scheme in WEB_SCHEMES and _is_in(self.host, _PRIVATE_NETWORKS)
 
     @property
     def is_placeholder(self) -> bool:
@@ -166,25 +165,12 @@ class Pattern(_Site):
         """
         if self.kind == "port" or f".{self.base}".endswith(".localhost"):
             return False
-        return any(_is_public_suffix(host) for host in (self.base, f"x.{self.base}"))
+        return any(is_public_suffix(host) for host in (self.base, f"x.{self.base}"))
 
 
 @lru_cache(maxsize=256)
 def _compiled(source: str) -> re.Pattern[str]:
     return re.compile(source)
-
-
-@cache
-def _suffix_list() -> "PublicSuffixList":
-    # Imported here because the list takes longer to read than everything else at start-up,
-    # and a policy without patterns never asks.
-    from publicsuffixlist import PublicSuffixList
-
-    return PublicSuffixList()
-
-
-def _is_public_suffix(host: str) -> bool:
-    return _suffix_list().publicsuffix(host) == host
 
 
 def _is_in(host: str, networks: list[IPv4Network | IPv6Network]) -> bool:
