@@ -1149,8 +1149,7 @@ SAYS: list[tuple[Service, Fetch, str, str | None, str]] = [
         Fetch(PAGE, headers=(("Authorization", "1"),)),
         "blocked at preflight: header authorization not in Access-Control-Allow-Headers (*), "
         "where * never covers it",
-        "Request header field authorization is not allowed by Access-Control-Allow-Headers in "
-        "preflight response.",
+        None,
         "a star for Authorization",
     ),
     (
@@ -1256,7 +1255,7 @@ SAYS: list[tuple[Service, Fetch, str, str | None, str]] = [
         Fetch(PAGE),
         "blocked at response: redirected to https://me@evil.net/, which has a user name or "
         "password",
-        "Redirect location 'https://me@evil.net/' contains a username and password, which is "
+        "Redirect location '' contains a username and password, which is "
         "disallowed for cross-origin requests.",
         "a redirect with a user name",
     ),
@@ -1279,7 +1278,7 @@ SAYS: list[tuple[Service, Fetch, str, str | None, str]] = [
         Service(),
         Fetch(PAGE, "put", mode="no-cors"),
         "blocked at request: method PUT is not allowed in mode no-cors",
-        "Failed to execute 'fetch' on 'Window': 'put' is unsupported in no-cors mode.",
+        "Failed to execute 'fetch' on 'Window': 'PUT' is unsupported in no-cors mode.",
         "a method that needs CORS",
     ),
     (

@@ -283,11 +283,13 @@ class Tab:
 
     async def _seen(self, path: str, result: dict[str, Any]) -> Seen:
         error = result.get("error", "")
+        # What `fetch()` refuses by itself is no matter for the console.
+        said = error and "Failed to execute" not in error
         return Seen(
             status=result.get("status"),
             readable=frozenset(result.get("readable", ())),
             error=error,
-            console=await self._said_of(path) if error else "",
+            console=await self._said_of(path) if said else "",
             arrived=self._wire.arrived(path),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from pydantic_core import Url
 
 from .checks import Reason, Step
 from .fetch import Outcome
@@ -54,24 +54,30 @@ _OTHER = {
     Reason.METHOD_WILDCARD: _NO_METHOD,
     Reason.HEADER_NOT_ALLOWED: _NO_HEADER,
     Reason.HEADER_WILDCARD: _NO_HEADER,
-    Reason.AUTHORIZATION_WILDCARD: _NO_HEADER,
+    # Chromium leaves the location out.
     Reason.REDIRECT_CREDENTIALS: (
-        "Redirect location '{}' contains a username and password, which is disallowed for "
+        "Redirect location '' contains a username and password, which is disallowed for "
         "cross-origin requests."
     ),
 }
-# Only tells "invalid value" from "not equal", two wordings of one refusal; it need not be exact.
-_URL = re.compile(
-    r"(?!https?:)[a-z][a-z0-9+.-]*:.*|https?:[/\\]*[^/\\:?#<>\x00-\x20]+(:\d*)?([/\\?#].*)?",
-    re.IGNORECASE | re.DOTALL,
+_NOT_LATIN_1 = (
+    "Failed to read the 'headers' property from 'RequestInit': String contains non ISO-8859-1 code "
+    "point."
 )
 
 
 def console_message(outcome: Outcome) -> str | None:
-    """The console's text for a blocked fetch(); None where Chromium prints no reason of CORS."""
+    """The console's text for a blocked fetch(); None where Chromium prints no reason of CORS.
+
+    It prints nothing of `Authorization` under `*`, because it still lets that pass, nor of a
+    redirect that does not end. What it would say of a redirect to elsewhere depends on the answer
+    from there.
+    """
     reason, detail = outcome.reason, _printable(outcome.detail)
     if reason in _TYPE_ERRORS:
         why = _TYPE_ERRORS[reason].format(detail)
+        if not all(map(_is_latin_1, outcome.fetch.headers)):
+            why = _NOT_LATIN_1
         return f"Uncaught (in promise) TypeError: Failed to execute 'fetch' on 'Window': {why}"
     if reason in _ACCESS_CONTROL_CHECK:
         why = _ACCESS_CONTROL_CHECK[reason]
@@ -84,13 +90,28 @@ def console_message(outcome: Outcome) -> str | None:
     else:
         return None
     return (
-        f"Access to fetch at '{outcome.url}' from origin '{outcome.fetch.origin}' "
+        f"Access to fetch at {_place(outcome)} from origin '{outcome.fetch.origin}' "
         f"has been blocked by CORS policy: {why.format(detail)}"
     )
 
 
+def _place(outcome: Outcome) -> str:
+    """The URL that was blocked, and the one that a script asked for where they differ."""
+    service = "/".join(outcome.url.split("/", 3)[:3])
+    asked = service + outcome.fetch.path
+    return f"'{outcome.url}'" + ("" if outcome.url == asked else f" (redirected from '{asked}')")
+
+
 def _could_be_origin(value: str) -> bool:
-    return value == "null" or _URL.fullmatch(value) is not None
+    """Whether it is a URL, or `null`: only then Chromium compares it."""
+    try:
+        return value == "null" or bool(Url(value))
+    except ValueError:
+        return False
+
+
+def _is_latin_1(header: tuple[str, str]) -> bool:
+    return all(character <= "\xff" for character in "".join(header))
 
 
 def _printable(value: str) -> str:

@@ -210,7 +210,7 @@ class _Underway:
             raise _refused(Reason.FORBIDDEN_METHOD, given, f"no script may use the method {given}")
         if self.fetch.mode == "no-cors" and method not in SAFELISTED_METHODS:
             why = f"method {method} is not allowed in mode no-cors"
-            raise _refused(Reason.METHOD_NEEDS_CORS, given, why)
+            raise _refused(Reason.METHOD_NEEDS_CORS, method, why)
         if self.body and method in ("GET", "HEAD"):
             raise _refused(Reason.BODY_WITH_GET, given, f"a {method} request has no body")
 
