@@ -9,6 +9,8 @@ from rich.console import Console
 
 from . import report
 from .environments import Environment, examine, named
+from .explain import command as explain_command
+from .explain.question import QuestionError
 from .probe import Probe, Promise, PromiseError, Target, TargetError, UnreachableError, Wire
 from .probe import report as probe_report
 from .rules import RULES, find_rule
@@ -127,6 +129,53 @@ def lab(
     from .lab.run import run_lab
 
     raise typer.Exit(run_lab(environment, port, console(), open_browser=open_browser))
+
+
+@app.command()
+def explain(
+    origin: Annotated[
+        str | None,
+        typer.Argument(help="Where the page is: https://app.acme.com, or its URL."),
+    ] = None,
+    method: Annotated[str | None, typer.Argument(help="GET where it is left out.")] = None,
+    path: Annotated[
+        str | None, typer.Argument(help="The path, or the whole URL that the page calls.")
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header", "-H", help="A request header: NAME or 'NAME: value'.", metavar="NAME"
+        ),
+    ] = None,
+    credentials: Annotated[
+        bool, typer.Option("--credentials", help="With cookies: credentials: 'include'.")
+    ] = False,
+    environment: EnvironmentName = None,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            "-m",
+            help="What the browser's console says, copied; - reads it from a pipe.",
+            metavar="TEXT",
+        ),
+    ] = None,
+    known: Annotated[
+        bool, typer.Option("--known", help="Print every message it knows, as Markdown.")
+    ] = False,
+) -> None:
+    """Explain what a browser does with a request, or a message from its console.
+
+    Exit status: 0 the policy allows it, 1 it does not, 2 misuse.
+    """
+    asked = explain_command.Asked(
+        origin, method, path, tuple(header or ()), credentials, environment, message, known
+    )
+    try:
+        status = explain_command.run(asked, console())
+    except QuestionError as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(status)
 
 
 @app.command()

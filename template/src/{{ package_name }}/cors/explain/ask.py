@@ -1,0 +1,76 @@
+"""What a policy answers to a question: the browser model in front of the policy layer alone.
+
+The app behind the layer is a stand-in that answers 200 to everything, because asking whether a
+page may delete something must not delete it. The layer decides before any handler runs and adds
+its headers to whatever a handler answers, so nothing is lost by that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..browser import Browser, Fetch, Outcome
+from ..browser.asgi import ASGITransport
+from ..middleware import StrictCORSMiddleware
+from ..policy import CORSPolicy
+from ..sites import registrable_domain
+from .question import Question
+
+# Where `fastapi dev` serves, and what stands for an address that nobody told us.
+LOCAL_SERVICE = "http://127.0.0.1:8000"
+UNKNOWN_SERVICE = "https://your-service"
+
+
+def service_of(question: Question, policy: CORSPolicy) -> str:
+    """Return the origin of the service: as it was given, or else where it probably is."""
+    if question.service is not None:
+        return question.service
+    return LOCAL_SERVICE if policy.strictness == "local" else UNKNOWN_SERVICE
+
+
+def ask(question: Question, policy: CORSPolicy, root_path: str = "") -> Outcome:
+    """Return what becomes of the request under this policy.
+
+    Raises ValueError for a policy that cannot be enforced at all.
+    """
+    service = service_of(question, policy)
+    layer = StrictCORSMiddleware(stand_in(policy), **policy.middleware_arguments())
+    browser = Browser(
+        ASGITransport(mounted(layer, root_path), service),
+        service,
+        cookie="session=x",
+        registrable_domain=registrable_domain,
+    )
+    fetch = Fetch(
+        question.origin,
+        question.method,
+        question.path,
+        question.headers,
+        "include" if question.credentials else "same-origin",
+    )
+    return browser.fetch(fetch)
+
+
+def stand_in(policy: CORSPolicy) -> ASGIApp:
+    """Return an app that answers every request with all the headers that a script may read."""
+    names = [name for name in policy.expose_headers if name != "*"]
+    headers = [(b"content-type", b"application/json")]
+    headers += [(name.lower().encode("latin-1"), b"x") for name in names]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        start: dict[str, Any] = {"type": "http.response.start", "status": 200}
+        await send(start | {"headers": list(headers)})
+        await send({"type": "http.response.body", "body": b""})
+
+    return answer
+
+
+def mounted(layer: ASGIApp, root_path: str) -> ASGIApp:
+    """Return the layer below the root path of the app, which public paths are relative to."""
+
+    async def below(scope: Scope, receive: Receive, send: Send) -> None:
+        await layer({**scope, "root_path": root_path}, receive, send)
+
+    return below
