@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from .messages import LAST_RESORT, MESSAGES, ORIGIN, Message
 
 # Longer than any console that somebody copies on purpose.
-MOST_CHARACTERS = 20_000
+MOST_CHARACTERS = 50_000
 
 ANY_QUOTE = "'\"`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033"
 FRENCH_QUOTES = re.compile("[\u00ab\u2039]\\s*|\\s*[\u00bb\u203a]")

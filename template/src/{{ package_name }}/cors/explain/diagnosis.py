@@ -87,7 +87,7 @@ def diagnose(reading: Reading, given: Given, environment: Environment) -> Diagno
         environment=environment.name,
         explanation=explanation,
         suspects=tuple(filled(each, reading, given, environment.name) for each in suspects),
-        hints=tuple(hints(reading, question, verdict)),
+        hints=tuple(hints(reading, given, question)),
         others=elsewhere(question, environment.name) if question else {},
     )
 
@@ -120,7 +120,7 @@ def question_of(reading: Reading, given: Given, policy: CORSPolicy) -> Question 
     return question
 
 
-def hints(reading: Reading, question: Question | None, verdict: Verdict) -> list[str]:
+def hints(reading: Reading, given: Given, question: Question | None) -> list[str]:
     """Return what the details of a message tell, and what is missing to say more."""
     found = []
     if reading.status:
@@ -129,18 +129,19 @@ def hints(reading: Reading, question: Question | None, verdict: Verdict) -> list
     if reading.message.cause == "preflight-redirect" and (reading.url or "").startswith("http:"):
         found.append("The URL begins with http: write https in the script.")
     if question is None and BY_ID[reading.message.cause].by_policy:
-        found.append(missing(reading))
+        found.append(missing(reading, given))
     return found
 
 
-def missing(reading: Reading) -> str:
+def missing(reading: Reading, given: Given) -> str:
     """Return what to add so that the policy can be asked."""
-    lacks = [] if reading.origin else ["the page's origin"]
-    words = ["https://app.acme.com"]
-    if reading.message.cause == "method" and reading.method is None:
+    origin = given.origin or reading.origin
+    lacks = [] if origin else ["the page's origin"]
+    words = [origin or "https://app.acme.com"]
+    if reading.message.cause == "method" and not (given.method or reading.method):
         lacks.append("the method")
         words.append("DELETE")
-    command = f"cors explain {' '.join(words)} --message '…'"
+    command = f"cors explain {' '.join(map(quote, words))} --message '…'"
     return f"The message does not name {' and '.join(lacks)}: add it, as in {command}"
 
 

@@ -56,9 +56,9 @@ CHROMIUM_START = (
     r"|access blocked by cors policy: "
     rf"|redirect from {QUOTE}{URL}{QUOTE} to {QUOTE}(?P<redirect_url>{URL}){QUOTE} has been "
     r"blocked by cors policy: "
-    rf"|(?:xmlhttprequest|fetch api) cannot load (?P<cannot_url>{URL})\. "
-    rf"|failed to load (?P<failed_url>{URL}): "
-    rf"|\w+ from origin {QUOTE}{ORIGIN}{QUOTE} has been blocked from loading by "
+    rf"|(?:xmlhttprequest|fetch api) cannot load (?P<cannot_url>[a-z]+:{URL})\. "
+    rf"|failed to load (?P<failed_url>[a-z]+:{URL}): "
+    rf"|\w{{1,20}} from origin {QUOTE}{ORIGIN}{QUOTE} has been blocked from loading by "
     r"cross-origin resource sharing policy: )?"
     rf"(?P<preflight>response (?:to|for) preflight (?:request )?doesn{QUOTE}t pass access control "
     r"check: )?)"
@@ -68,7 +68,7 @@ FIREFOX_START = (
     rf"disallows) reading the remote resource at {QUOTE}(?P<frame_url>{URL}){QUOTE}"
     r"(?: soon)?\.? \(?reason: )?"
 )
-NETWORK_START = rf"(?:(?P<frame_method>[a-z]+) (?P<frame_url>{URL}) )?"
+NETWORK_START = rf"(?:(?P<frame_method>[a-z]{{1,20}}) (?P<frame_url>{URL}) )?"
 STARTS = {
     "": "",
     "chromium": CHROMIUM_START,
@@ -99,6 +99,11 @@ class Message:
         return FRAMES[self.frame] + self.text + tail
 
     @cached_property
+    def needle(self) -> str:
+        """The longest run of plain words in it, in lower case: quick to look for."""
+        return max(re.split("[{}'`\"]", re.sub(r"\{\w+\}", "{", self.text)), key=len).lower()
+
+    @cached_property
     def pattern(self) -> re.Pattern[str]:
         """What recognises it in a text that was made plain by `console.plain`."""
         return re.compile(STARTS[self.frame] + expression(self.text), re.IGNORECASE)
@@ -107,7 +112,8 @@ class Message:
 def expression(text: str) -> str:
     """Return a regular expression for a message with placeholders."""
     source = ""
-    parts = re.split(r"\{(\w+)\}", text)
+    # The last full stop is often lost, or followed by a status.
+    parts = re.split(r"\{(\w+)\}", text.removesuffix("."))
     for number, part in enumerate(parts):
         if number % 2 == 0:
             source += literal(part)
@@ -319,6 +325,12 @@ SAFARI_MESSAGES = (
         "Safari",
         "preflight-redirect",
         "Cross-origin redirection to {url} denied by Cross-Origin Resource Sharing policy:",
+    ),
+    Message(
+        "Safari",
+        "preflight-redirect",
+        "Cross-origin redirection to {url} denied by Cross-Origin Resource Sharing policy: Origin "
+        "{origin} is not allowed by Access-Control-Allow-Origin.",
     ),
     Message(
         "Safari",
@@ -562,7 +574,9 @@ OTHER_MESSAGES = (
     Message("Chromium", "script", "Failed to execute 'fetch' on 'Window': Invalid name"),
     Message("Chromium", "script", "Failed to execute 'fetch' on 'Window': Invalid value"),
     Message("Chromium", "script", "String contains non ISO-8859-1 code point."),
-    Message("Chromium", "scheme", 'Fetch API cannot load {url}. URL scheme "{value}" is not '),
+    Message(
+        "Chromium", "scheme", 'Fetch API cannot load {url}. URL scheme "{value}" is not supported.'
+    ),
     Message("Chromium", "script", "Failed to parse URL from {value}"),
     Message("Chromium", "script", 'Refused to set unsafe header "{header}"'),
     Message("Firefox", "script", "Attempt to set a forbidden header was denied: {header}"),

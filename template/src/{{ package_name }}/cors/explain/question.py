@@ -76,7 +76,9 @@ def is_method(text: str) -> bool:
 
 def read_origin(text: str) -> Question:
     """Read the origin a page has, from its URL, its host, or whatever else it is known by."""
-    text = text.strip().strip("'\"")
+    whole = text.strip().strip("'\"")
+    # A query may hold a token, which no message shall repeat.
+    text = re.split(r"[?#]", whole, maxsplit=1)[0]
     try:
         site = parse(text)
     except OriginError as error:
@@ -86,7 +88,8 @@ def read_origin(text: str) -> Question:
         raise QuestionError(
             f"`{site}` is a pattern, and a page has one origin: name one, such as {sample}"
         )
-    return Question(str(site))
+    notes = () if text == whole else (f"From there a browser sends `Origin: {site}`.",)
+    return Question(str(site), notes=notes)
 
 
 def read_odd_origin(text: str, error: OriginError) -> Question:

@@ -1,0 +1,514 @@
+"""`cors explain` answers what a person wants to know: a sentence for each case, and its command."""
+
+# Browsers write typographic quotes, and so do these texts.
+# ruff: noqa: RUF001
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from .project import clean_environment, example, render
+
+APP = "https://app.acme.com"
+API = "https://api.acme.com"
+PACKAGE = "explained_api"
+
+# Environments beside those of the example: a dotenv file is all it takes.
+EXTRA = {
+    "open": "CORS_ALLOWED_ORIGINS=https://app.acme.com\nCORS_PUBLIC_PATHS=/items\n",
+    "guarded": "CORS_ALLOWED_ORIGINS=\nCORS_GUARD_WRITES=true\n",
+    "unguarded": "CORS_ALLOWED_ORIGINS=\n",
+    "wide": "CORS_ALLOWED_ORIGINS=https://*.preview.acme.com\nCORS_ALLOW_METHODS=GET\n",
+    "json": 'CORS_ALLOWED_ORIGINS=["https://app.acme.com"]\n',
+    "secret": "CORS_ALLOWED_ORIGINS=https://app.acme.com\nDATABASE_URL=postgres://u:hunter2@db\n",
+    "broken": "CORS_ALLOWED_ORIGINS=https://app.acme.com/\n",
+}
+
+Cors = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One service, rendered and imported once for all cases."""
+    answers = example("spa-cookies") | {"package_name": PACKAGE}
+    project = render(tmp_path_factory.mktemp("explain"), answers)
+    for name, text in EXTRA.items():
+        (project / f".env.{name}").write_text(text)
+    sys.path.insert(0, str(project / "src"))
+    yield project
+    sys.path.remove(str(project / "src"))
+
+
+@pytest.fixture
+def cors(project: Path, monkeypatch: pytest.MonkeyPatch) -> Cors:
+    """Run the command in the service's folder, as if typed."""
+    monkeypatch.chdir(project)
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        with patch.dict(os.environ, clean_environment(ENVIRONMENT="development"), clear=True):
+            app = import_module(f"{PACKAGE}.cors.cli").app
+            return CliRunner().invoke(app, ["explain", *arguments], input=stdin)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Case:
+    """A sentence, the arguments, the exit status, and what somebody would look for."""
+
+    sentence: str
+    arguments: tuple[str, ...]
+    status: int
+    phrases: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+PRODUCTION = ("-e", "production")
+
+QUESTIONS = (
+    Case(
+        "a listed origin may read, and is told which headers",
+        (APP, "GET", "/items", *PRODUCTION),
+        0,
+        ("allowed", "not due", "CORS_ALLOWED_ORIGINS (.env.production:5)", "X-Total-Count"),
+        ("What to change",),
+    ),
+    Case(
+        "a listed origin may write, and is told why there is a preflight",
+        (APP, "PUT", "/items/1", "-H", "content-type", *PRODUCTION),
+        0,
+        (
+            "due, because method PUT is not GET, HEAD or POST",
+            "'application/json', which no form could send",
+            "curl -i -X OPTIONS https://your-service/items/1",
+            "Access-Control-Request-Headers: content-type",
+        ),
+    ),
+    Case(
+        "a wrong port names the nearest origin, the line and what to write there",
+        (f"{APP}:8443", "GET", "/items", *PRODUCTION),
+        1,
+        (
+            "blocked at the step `origin`",
+            "the port is 8443, not 443",
+            ".env.production:5",
+            f"CORS_ALLOWED_ORIGINS={APP},https://www.acme.com,{APP}:8443",
+            f"Open the page as {APP} instead",
+            "No 'Access-Control-Allow-Origin' header is present",
+            "curl -i https://your-service/items",
+        ),
+    ),
+    Case(
+        "127.0.0.1 is another host than localhost",
+        ("http://127.0.0.1:5173", "GET", "/items"),
+        1,
+        ("different hosts", "Open the page as http://localhost:5173 instead", ".env.development:5"),
+    ),
+    Case(
+        "a subdomain that two names differ in is pointed out",
+        ("https://ap.acme.com", *PRODUCTION),
+        1,
+        ("is one slip away from `app.acme.com`",),
+    ),
+    Case(
+        "http in production is blocked, and may not be listed either",
+        ("http://app.acme.com", *PRODUCTION),
+        1,
+        ("the scheme is http, not https", "cannot take that in production", "CORS009"),
+        ("With that it is allowed",),
+    ),
+    Case(
+        "another environment that allows it is named before anything is to be changed",
+        ("https://staging.acme.com", *PRODUCTION),
+        1,
+        ("The policy of staging allows it", "in staging: allowed"),
+    ),
+    Case(
+        "two faults are told at once",
+        (f"{APP}:1", "PUT", "/", "-H", "x-request-id", "-H", "X-Trace", *PRODUCTION),
+        1,
+        (
+            "blocked at the step `origin`",
+            "blocked too",
+            "x-request-id and X-Trace are not in CORS_ALLOW_HEADERS",
+            "CORS_ALLOW_HEADERS=Content-Type,x-request-id,X-Trace",
+        ),
+    ),
+    Case(
+        "a header that is missing is written in the way it was typed",
+        (APP, "GET", "/items", "-H", "Authorization: Bearer s3cret", *PRODUCTION),
+        1,
+        ("CORS_ALLOW_HEADERS=Content-Type,Authorization", "Authorization: …"),
+        ("s3cret",),
+    ),
+    Case(
+        "a method that is not listed",
+        ("https://pr-1.preview.acme.com", "DELETE", "/items/1", "-e", "wide"),
+        1,
+        (
+            "step `method`",
+            "`https://*.preview.acme.com` in CORS_ALLOWED_ORIGINS (.env.wide:1) covers it",
+            "CORS_ALLOW_METHODS=GET,DELETE",
+            ".env.wide:2",
+        ),
+    ),
+    Case(
+        "a pattern covers one label, not two",
+        ("https://a.b.preview.acme.com", "-e", "wide"),
+        1,
+        ("stands for exactly one label",),
+    ),
+    Case(
+        "cookies that are not allowed",
+        (APP, "GET", "/items", "--credentials", "-e", "json"),
+        1,
+        ("step `credentials`", "CORS_ALLOW_CREDENTIALS=true", ".env.json (not set yet)"),
+    ),
+    Case(
+        "a list in JSON stays one",
+        ("https://b.acme.com", "-e", "json"),
+        1,
+        ('CORS_ALLOWED_ORIGINS=["https://app.acme.com", "https://b.acme.com"]',),
+    ),
+    Case(
+        "cookies that are allowed come with a word on SameSite",
+        (APP, "GET", f"{API}/items", "--credentials", *PRODUCTION),
+        0,
+        ("are of one site",),
+    ),
+    Case(
+        "a public path lets a stranger read",
+        ("https://evil.net", "GET", "/items", "-e", "open"),
+        0,
+        ("is open to every site", "CORS_PUBLIC_PATHS (.env.open:2)"),
+    ),
+    Case(
+        "a public path never covers cookies",
+        ("https://evil.net", "GET", "/items", "--credentials", "-e", "open"),
+        1,
+        ("step `credentials`", "never covers credentials", "must not be the wildcard"),
+    ),
+    Case(
+        "a stranger's simple write is carried out, and that is said",
+        ("https://evil.net", "POST", "/items", "-e", "unguarded"),
+        1,
+        ("sent and carried out, with all its effects", "CORS_GUARD_WRITES=true does"),
+    ),
+    Case(
+        "a stranger's simple write is refused by the write guard",
+        ("https://evil.net", "POST", "/items", "-e", "guarded"),
+        1,
+        ("refused with 403 before a handler runs: CORS_GUARD_WRITES (.env.guarded:2)",),
+        ("carried out,",),
+    ),
+    Case(
+        "an empty list lets nobody in",
+        ("https://evil.net", "-e", "guarded"),
+        1,
+        ("is empty: no other site may call",),
+    ),
+    Case(
+        "the service's own pages need no permission",
+        ("http://127.0.0.1:8000", "DELETE", "/items/1"),
+        0,
+        ("is where the service itself is",),
+    ),
+    Case(
+        "a sandboxed page is nobody",
+        ("null", *PRODUCTION),
+        1,
+        ("`null` is not allowed", "CORS005"),
+    ),
+    Case(
+        "a page in a file sends null",
+        ("file:///home/me/index.html", *PRODUCTION),
+        1,
+        ("sends `Origin: null`",),
+    ),
+    Case(
+        "a route that is not there is not the policy's fault",
+        (APP, "GET", "/itmes", *PRODUCTION),
+        0,
+        ("The app has no route at /itmes",),
+    ),
+    Case(
+        "a method that the route does not answer",
+        (APP, "PUT", "/items", *PRODUCTION),
+        0,
+        ("/items answers GET, POST; PUT gets a 405",),
+    ),
+    Case(
+        "a cookie header is left out by the browser",
+        (APP, "GET", "/items", "-H", "Cookie: session=s3cret", *PRODUCTION),
+        0,
+        ("No script can set Cookie", "ask with --credentials"),
+        ("s3cret",),
+    ),
+    Case(
+        "a page on https may not call plain http",
+        (APP, "GET", "http://api.acme.com/items", *PRODUCTION),
+        0,
+        ("Mixed content",),
+    ),
+    Case(
+        "a public page that calls a private address asks the user first",
+        (APP, "GET", "http://127.0.0.1:8000/items", *PRODUCTION),
+        0,
+        ("Local Network Access",),
+    ),
+    Case(
+        "a method that no script may use",
+        (APP, "TRACE", "/", *PRODUCTION),
+        1,
+        ("no script may use TRACE",),
+    ),
+    Case(
+        "an environment that does not start answers nobody",
+        (APP, "-e", "broken"),
+        1,
+        ("the service does not start", "CORS006", ".env.broken:1", "ERR_CONNECTION_REFUSED"),
+    ),
+)
+
+TIRED = (
+    Case(
+        "the URL of the page in the place of its origin",
+        (f"{APP}/login?next=s3cret", "GET", "/items", *PRODUCTION),
+        0,
+        ("has a path", f"`Origin: {APP}`"),
+        ("s3cret",),
+    ),
+    Case("a host without a scheme", ("app.acme.com", *PRODUCTION), 0, (f"`Origin: {APP}`",)),
+    Case("localhost with a port", ("localhost:5173",), 0, ("`Origin: http://localhost:5173`",)),
+    Case("upper case and a default port", ("HTTPS://App.acme.com:443", *PRODUCTION), 0, (APP,)),
+    Case("lower case, no slash", (APP, "put", "items", *PRODUCTION), 0, (f"{APP}: PUT /items",)),
+    Case("lower-case patch is a trap", (APP, "patch", "/items/1", *PRODUCTION), 0, ("'PATCH'",)),
+    Case("a path without a method", (APP, "/items", *PRODUCTION), 0, (f"{APP}: GET /items",)),
+    Case("a URL without a method", (APP, f"{API}/items?a=1", *PRODUCTION), 0, (f"{API}/items",)),
+    Case("a pattern is no origin", ("https://*.acme.com",), 2, ("is a pattern", "name one")),
+    Case("a word is no origin", ("blah",), 2, ("has no scheme", "scheme://host[:port]")),
+    Case("two origins at once", (f"{APP},https://b.acme.com",), 2, ("name one origin",)),
+    Case("no header name", (APP, "-H", "Bearer s3cret"), 2, ("-H takes NAME",), ("s3cret",)),
+    Case("no method", (APP, "G,T", "/"), 2, ("is no method",)),
+    Case("an unknown environment", (APP, "-e", "prod"), 2, ("ENVIRONMENT=production",)),
+    Case("nothing at all", (), 2, ("--message",)),
+    Case("an empty message", ("--message", " "), 2, ("there is no text",)),
+)
+
+NO_HEADER = "No 'Access-Control-Allow-Origin' header is present on the requested resource."
+
+
+def chromium(origin: str, reason: str, url: str = f"{API}/items") -> str:
+    return (
+        f"Access to fetch at '{url}' from origin '{origin}' has been blocked by CORS policy: "
+        f"{reason}"
+    )
+
+
+def firefox(reason: str) -> str:
+    return (
+        "Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote "
+        f"resource at {API}/items. (Reason: {reason})."
+    )
+
+
+MESSAGES = (
+    Case(
+        "a message that the policy explains leads to the line",
+        ("-m", chromium(f"{APP}:8443", NO_HEADER), *PRODUCTION),
+        1,
+        ("The policy of production blocks it", ".env.production:5", "the port is 8443, not 443"),
+    ),
+    Case(
+        "a message that the policy does not explain leads to what is between",
+        ("-m", chromium(APP, NO_HEADER), *PRODUCTION),
+        0,
+        (
+            f"The policy of production allows {APP}: GET /items",
+            "it was not this service, or not with this policy",
+            "1. the deployed service is older",
+            f"cors probe {API} -e production",
+        ),
+    ),
+    Case(
+        "a header named by the console",
+        (
+            "-m",
+            chromium(
+                APP,
+                "Request header field x-request-id is not allowed by Access-Control-Allow-Headers "
+                "in preflight response.",
+            ),
+            *PRODUCTION,
+        ),
+        1,
+        ("CORS_ALLOW_HEADERS=Content-Type,x-request-id",),
+    ),
+    Case(
+        "a method in lower case is seen for what it is",
+        (
+            "-m",
+            chromium(
+                APP,
+                "Method patch is not allowed by Access-Control-Allow-Methods in preflight "
+                "response.",
+            ),
+            *PRODUCTION,
+        ),
+        1,
+        ("patch is not in CORS_ALLOW_METHODS", "CORS018"),
+    ),
+    Case(
+        "Firefox does not name the page, so it is asked for",
+        ("-m", firefox("CORS header ‘Access-Control-Allow-Origin’ missing"), *PRODUCTION),
+        1,
+        ("does not name the page's origin", "cors explain https://app.acme.com --message"),
+    ),
+    Case(
+        "and may be given beside the message",
+        ("https://b.acme.com", "-m", firefox("CORS header ‘Access-Control-Allow-Origin’ missing"),
+         *PRODUCTION),
+        1,
+        ("The policy of production blocks it",),
+    ),
+    Case(
+        "Firefox does not name the method either",
+        (APP, "-m", firefox("Did not find method in CORS header ‘Access-Control-Allow-Methods’"),
+         *PRODUCTION),
+        1,
+        ("does not name the method",),
+    ),
+    Case(
+        "a service that is down is not CORS, whatever Firefox says",
+        (APP, "-m", firefox("CORS request did not succeed"), *PRODUCTION),
+        0,
+        ("No answer came at all", "the service is down", "It is not what stops this request"),
+    ),
+    Case(
+        "Safari's 403 on a preflight is the policy's refusal",
+        ("https://b.acme.com", "PUT", "/items", "-m",
+         "Preflight response is not successful. Status code: 403", *PRODUCTION),
+        1,
+        ("403 is what this service answers to a stranger's preflight", "The policy of production"),
+    ),
+    Case(
+        "a 404 on a preflight is another service",
+        (APP, "PUT", "/items", "-m", "Preflight response is not successful. Status code: 404",
+         *PRODUCTION),
+        0,
+        ("404", "another service"),
+    ),
+    Case(
+        "doubled headers are a proxy's",
+        ("-m", chromium(APP, "The 'Access-Control-Allow-Origin' header contains multiple values "
+                        f"'{APP}, *', but only one is allowed."), *PRODUCTION),
+        0,
+        ("Two layers add", "add_header"),
+    ),
+    Case(
+        "a redirected preflight with http in the URL",
+        ("-m", chromium(APP, "Response to preflight request doesn't pass access control check: "
+                        "Redirect is not allowed for a preflight request.",
+                        "http://api.acme.com/items"), *PRODUCTION),
+        0,
+        ("write https in the script", "a slash too many"),
+    ),
+    Case(
+        "mixed content",
+        ("-m", f"Mixed Content: The page at '{APP}/' was loaded over HTTPS, but requested an "
+         "insecure resource 'http://api.acme.com/items'.", *PRODUCTION),
+        0,
+        ("called plain http",),
+    ),
+    Case(
+        "a cookie that is not kept",
+        ("-m", "Cookie “session” has been rejected because it is in a cross-site context and its "
+         "“SameSite” is “Lax” or “Strict”.", *PRODUCTION),
+        1,
+        ("SameSite=None and Secure",),
+    ),
+    Case(
+        "a message without --message, and what it must not repeat",
+        (chromium(APP, NO_HEADER, f"{API}/items?token=s3cret"), *PRODUCTION),
+        0,
+        (f"curl -i -H 'Origin: {APP}' {API}/items",),
+        ("s3cret",),
+    ),
+    Case(
+        "a text that nobody knows",
+        ("-m", "Uncaught ReferenceError: React is not defined"),
+        2,
+        ("no message that is known", "Access to fetch at", "Cross-Origin Request Blocked"),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [*QUESTIONS, *TIRED, *MESSAGES], ids=str)
+def test_it_says_what_somebody_would_look_for(case: Case, cors: Cors) -> None:
+    result = cors(*case.arguments)
+    said = flat(result)
+    assert result.exit_code == case.status, result.output + result.stderr
+    for phrase in case.phrases:
+        assert phrase in said, f"{phrase!r} is missing in\n{result.output}{result.stderr}"
+    for phrase in case.absent:
+        assert phrase not in said, f"{phrase!r} is in\n{result.output}"
+
+
+def flat(result: Result) -> str:
+    """The output without the frame and the line breaks that an error is drawn with."""
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    output = result.output if result.output == result.stderr else result.output + result.stderr
+    if result.exit_code == 2:
+        output = " ".join(output.replace("│", " ").split())
+    return output
+
+
+def test_a_message_may_come_through_a_pipe(cors: Cors) -> None:
+    text = f"app.js:12 {chromium(f'{APP}:8443', NO_HEADER)}\napp.js:14 TypeError: Failed to fetch\n"
+    for arguments in ((), ("-",), ("-m", "-")):
+        result = cors(*arguments, *PRODUCTION, stdin=text)
+        assert result.exit_code == 1
+        assert result.output.count("The policy of production blocks it") == 1
+
+
+def test_what_it_advises_is_enough(project: Path, cors: Cors) -> None:
+    """Write the line it says into the file it says: the request is then allowed."""
+    question = ("https://b.acme.com", "PUT", "/items/1", "-H", "X-Trace", "-e", "qa")
+    file = project / ".env.qa"
+    file.write_text(
+        "CORS_ALLOWED_ORIGINS=https://app.acme.com\n# methods\nCORS_ALLOW_METHODS=GET\n"
+        "# headers\nCORS_ALLOW_HEADERS=Content-Type\n"
+    )
+    lines = cors(*question).output.splitlines()
+    for place, written in pairwise(lines):
+        if place.strip().startswith(".env.qa:"):
+            text = file.read_text().splitlines()
+            text[int(place.strip().rstrip(":").partition(":")[2]) - 1] = written.strip()
+            file.write_text("\n".join(text) + "\n")
+    assert cors(*question).exit_code == 0, file.read_text()
+
+
+def test_asking_never_runs_a_handler(cors: Cors) -> None:
+    assert cors("http://localhost:5173", "DELETE", "/items/1").exit_code == 0
+    assert 1 in import_module(f"{PACKAGE}.routes.items").items
+
+
+def test_no_variable_of_others_is_ever_shown(cors: Cors) -> None:
+    for origin in (APP, "https://evil.net"):
+        result = cors(
+            origin, "PUT", "/items", "-H", "Authorization: Bearer hunter2", "-e", "secret"
+        )
+        assert "hunter2" not in result.output + result.stderr
