@@ -106,8 +106,12 @@ def reading_of(match: re.Match[str], message: Message, segment: str) -> Reading:
 
 def origin_of(url: str) -> str | None:
     """Return the origin of a page's URL."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}" if parts.scheme and host else None
 
 
 def by_header_name(text: str) -> list[Reading]:

@@ -12,7 +12,7 @@ from ..policy import CORSPolicy
 from .causes import BY_ID, Cause, Suspect
 from .console import Reading, origin_of
 from .explanation import Explanation, elsewhere, explain, policy_of
-from .question import Question, QuestionError, read_header, read_question, without_query
+from .question import Question, QuestionError, read_question, without_query
 
 # What a status tells that came without a permission to read it.
 STATUS_TELLS = {
@@ -104,16 +104,19 @@ def question_of(reading: Reading, given: Given, policy: CORSPolicy) -> Question 
         method = unsafe[0] if unsafe else None
     credentials = given.credentials or reading.credentials
     credentials = credentials or reading.message.cause in ("credentials", "wildcard")
+    named = [reading.header] if reading.header and reading.message.cause == "header" else []
     try:
         question = read_question(
-            origin, method, given.path or reading.url, given.headers, credentials=credentials
+            origin,
+            method,
+            given.path or reading.url,
+            (*given.headers, *named),
+            credentials=credentials,
         )
     except QuestionError:
         if given.origin:
             raise
         return None
-    if reading.header and reading.message.cause == "header":
-        question = replace(question, headers=(*question.headers, read_header(reading.header)))
     if reading.method and not given.method:
         # As the browser wrote it: `patch` is another method than PATCH.
         question = replace(question, method=reading.method, notes=question.notes[:1])

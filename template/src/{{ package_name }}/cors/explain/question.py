@@ -13,7 +13,7 @@ from ..findings import shown
 from ..origin import Origin, OriginError, Pattern, parse
 
 # What a browser could send though no list may hold it, such as a host with an underscore.
-SENT_ALL_THE_SAME = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._:\[\]-]+")
+SENT_ALL_THE_SAME = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(:[1-9][0-9]{0,3})?")
 
 # A typical value decides whether a header needs a preflight, where only its name was given.
 TYPICAL_VALUES = {
@@ -114,7 +114,7 @@ def read_odd_origin(text: str, error: OriginError) -> Question:
 
 def read_method(question: Question, text: str) -> Question:
     """Read a method. Nobody types upper case for a command, but a script has to."""
-    if not TOKEN.fullmatch(text):
+    if not is_name(text):
         raise QuestionError(f"{shown(text)} is no method: write one such as GET, PUT or DELETE")
     method, notes = text.upper(), question.notes
     if method == "PATCH" != text:
@@ -124,6 +124,11 @@ def read_method(question: Question, text: str) -> Question:
         )
         notes = (*notes, note)
     return replace(question, method=method, notes=notes)
+
+
+def is_name(text: str) -> bool:
+    """Whether this is one method or one header; * stands for many, and scripts send none of it."""
+    return text != "*" and TOKEN.fullmatch(text) is not None
 
 
 def read_path(question: Question, text: str) -> Question:
@@ -147,7 +152,7 @@ def read_header(text: str) -> tuple[str, str]:
     """Read `NAME: value` or only a name, for which a typical value is taken."""
     name, _, value = text.partition(":")
     name = name.strip()
-    if not TOKEN.fullmatch(name):
+    if not is_name(name):
         # The text may hold a secret where the colon was forgotten.
         raise QuestionError("-H takes NAME or 'NAME: value', and a name has letters and hyphens")
     typical = TYPICAL_VALUES.get(name.lower(), "x")
