@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from .project import TEMPLATE, clean_environment
+from .project import TEMPLATE, clean_environment, run
 
 README = (TEMPLATE / "README.md").read_text()
 
@@ -129,6 +129,29 @@ def test_the_service_installs_with_pip_too(service: Path, tmp_path: Path) -> Non
     shell(f"{python} -m pip install --quiet --disable-pip-version-check -e .", service)
     printed = shell(f"{tmp_path / 'venv' / 'bin' / 'cors'} check --all", service)
     assert "production: nothing to say against it." in printed
+
+
+def test_an_explanation_reads_as_shown(cookies_service: Path) -> None:
+    """The console block that begins with `cors explain`, up to where it stops."""
+    block = next(text for text in blocks("console") if "cors explain" in text)
+    command, _, shown = block.partition("\n")
+    arguments = command.removeprefix("$ uv run cors ").split()
+    result = run(cookies_service, "python", "-m", "orders_api.cors", *arguments)
+    assert result.returncode == 1
+    assert result.stdout.startswith(shown)
+
+
+def test_a_refusal_reads_as_shown(cookies_service: Path, tmp_path: Path) -> None:
+    """The console block of a service that does not start, from the mistakes it names."""
+    block = next(text for text in blocks("console") if "does not start" in text)
+    project = Path(shutil.copytree(cookies_service, tmp_path / "orders-api"))
+    dotenv = project / ".env.production"
+    text = dotenv.read_text()
+    dotenv.write_text(
+        text.replace("https://app.acme.com,", "https://app.acme.com/,http://localhost:3000,")
+    )
+    result = run(project, "python", "-c", "import orders_api.main", ENVIRONMENT="production")
+    assert result.stderr == block.partition("\n")[2]
 
 
 def test_every_file_that_is_linked_exists() -> None:
