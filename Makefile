@@ -44,7 +44,7 @@ clean:
 
 $(VENV)/.uv:
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m pip install -qq uv
 	@touch $@
 
 $(VENV)/.new: $(VENV)/.uv pyproject.toml

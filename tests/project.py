@@ -1,6 +1,7 @@
 """Rendering the template and running what it rendered: the two helpers that every test uses."""
 
 import os
+import socket
 import subprocess
 import sys
 import warnings
@@ -80,3 +81,10 @@ def run_real_browser(
     required = os.environ.get("CORS_REQUIRE_BROWSER", "")
     variables = {"CORS_REQUIRE_BROWSER": required} | variables
     return run(project, *pytest, REAL_BROWSER, *arguments, **variables)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """A service starts with a policy that the rules accept, or says in readable lines why not."""
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from .project import BIN, clean_environment, render, run
+from .project import BIN, clean_environment, free_port, render, run
 
 BROKEN = """\
 ENVIRONMENT=production
@@ -39,12 +38,6 @@ EXPECTED = (
 @pytest.fixture
 def project(cookies_service: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(cookies_service, tmp_path / "orders-api"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
