@@ -83,6 +83,8 @@ TABLE: dict[str, dict[str, Any]] = {
         "project_name": "Bestellungen für Zürich",
         "package_name": "orders",
     },
+    "on GitHub": {"forge": "github", "production_origins": APP},
+    "on GitLab": {"forge": "gitlab", "credentials": "cookies", "production_origins": APP},
     "a long package name": {"package_name": "orders_and_returns_and_everything_else_v2"},
 }
 
