@@ -2,7 +2,7 @@
 
 import pytest
 
-from .service import EVERY_METHOD, PROBE, Service, granted, header
+from .service import EVERY_METHOD, PROBE, Service, filled, granted, header
 
 pytestmark = pytest.mark.usefixtures("origins")
 
@@ -53,10 +53,11 @@ def test_every_route_of_the_service_answers_the_preflight_of_its_own_methods(
     service: Service,
 ) -> None:
     for route in service.own_routes:
+        path = filled(route.path)
         for method in route.methods & set(service.expected.methods):
             for origin in service.expected.origins:
-                response = service.preflight(origin, method, route.path)
-                sentence = service.said(origin, method, route.path, f"status {response.status}")
+                response = service.preflight(origin, method, path)
+                sentence = service.said(origin, method, path, f"status {response.status}")
                 assert 200 <= response.status < 300, sentence
                 grants = granted(response)
                 assert grants.get("access-control-allow-origin") == origin, sentence
@@ -91,13 +92,14 @@ def test_an_options_request_that_is_no_preflight_does_reach_it(service: Service)
 
 
 def test_a_page_of_a_listed_origin_may_open_every_websocket(service: Service) -> None:
-    paths = [route.path for route in service.own_routes if route.is_websocket]
-    for path in (f"{PROBE}/socket", *paths):
-        for origin in service.expected.origins:
-            response = service.transport.websocket(path, (("origin", origin),))
-            assert response.status != 403 or path != f"{PROBE}/socket", (
-                f"{origin} may not open {path}"
-            )
+    paths = [filled(route.path) for route in service.own_routes if route.is_websocket]
+    for origin in service.expected.origins:
+        assert service.opens(f"{PROBE}/socket", origin), f"{origin} may not open a WebSocket"
+        for path in paths:
+            # Whether the route then wants a login is its own affair.
+            with service.closed() as passed:
+                service.opens(path, origin)
+            assert passed == [f"WEBSOCKET {path}"], f"{origin} may not open {path}"
 
 
 def test_each_header_of_the_policy_is_sent_once(service: Service) -> None:

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from .service import PROBE, Service, header
 
+# What the service says itself: once in a way of its own, once together with Origin.
+VARIED = f"{PROBE}?vary=Accept-Encoding&vary=origin,Accept-Language"
+
 
 def answers(service: Service) -> Iterator[tuple[str, object]]:
     """Yield every kind of answer that a cache could keep."""
@@ -15,6 +18,7 @@ def answers(service: Service) -> Iterator[tuple[str, object]]:
         yield f"POST from {origin}", service.send("POST", PROBE, asked)
         if origin:
             yield f"preflight of {origin}", service.preflight(origin, "PUT")
+        yield f"GET from {origin} of what varies", service.send("GET", VARIED, asked)
     for path in service.own_paths:
         yield f"GET {path}", service.send("GET", path, {})
 
@@ -27,3 +31,11 @@ def test_every_answer_varies_by_origin_and_says_so_once(service: Service) -> Non
         if "*" not in names and names.count("origin") != 1:
             found.append(f"{service.environment}: {what}: Vary is {', '.join(lines) or 'missing'}")
     assert found == []
+
+
+def test_what_else_an_answer_varies_by_is_kept(service: Service) -> None:
+    for origin in (*service.expected.origins, "https://evil.net", None):
+        asked = {"Origin": origin} if origin else {}
+        lines = header(service.send("GET", VARIED, asked), "vary")
+        names = {name.strip().lower() for line in lines for name in line.split(",")}
+        assert {"accept-encoding", "accept-language"} <= names, lines

@@ -1,68 +1,161 @@
 """The configuration is judged before it is served: what the rules refuse does not start."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from .expected import ROOT
-from .service import Service, only_dotenv, package_module
+from .expected import ROOT, SAFELISTED_METHODS, environments
+from .service import Service, create_app, only_dotenv, package_module
 
-BROKEN = {
+# Lines of a production's dotenv file, several separated by a line break, and the rule that refuses
+# the last of them.
+REFUSED = {
+    'CORS_ALLOWED_ORIGINS=["https://app.acme.com"': "CORS001",
     "CORS_ALLOWED_ORIGINS=*": "CORS003",
+    "CORS_ALLOW_CREDENTIALS=true\nCORS_PUBLIC_PATHS=/": "CORS004",
     "CORS_ALLOWED_ORIGINS=null": "CORS005",
     "CORS_ALLOWED_ORIGINS=https://app.acme.com/": "CORS006",
     "CORS_ALLOWED_ORIGINS=https://App.acme.com": "CORS007",
     "CORS_ALLOWED_ORIGINS=app.acme.com": "CORS008",
+    "CORS_ALLOW_CREDENTIALS=true\nCORS_ALLOWED_ORIGINS=http://app.acme.com": "CORS009",
     "CORS_ALLOWED_ORIGINS=http://app.acme.com": "CORS010",
     "CORS_ALLOWED_ORIGINS=http://localhost:5173": "CORS011",
+    "CORS_ALLOWED_ORIGINS=https://10.0.0.7": "CORS011",
     "CORS_ALLOWED_ORIGINS=https://app-*.acme.com": "CORS013",
     "CORS_ALLOWED_ORIGINS=https://*.com": "CORS014",
-    "CORS_ALLOWED_ORIGINS=https://app.example.com": "CORS032",
-    'CORS_ALLOWED_ORIGINS=["https://app.acme.com"': "CORS001",
+    "CORS_ALLOWED_ORIGINS=https://*.vercel.app": "CORS014",
+    "CORS_ALLOWED_ORIGINS=https://app.*.com": "CORS015",
+    "CORS_ALLOWED_ORIGINS=https://app.acme.com:*": "CORS016",
+    "CORS_ALLOW_METHODS=GET,TRACE": "CORS017",
     "CORS_ALLOW_METHODS=get": "CORS018",
-    "CORS_ALLOW_METHODS=*": "CORS021",
     "CORS_ALLOW_HEADERS=Cookie": "CORS019",
+    "CORS_ALLOW_METHODS=*": "CORS021",
+    "CORS_ALLOW_CREDENTIALS=true\nCORS_ALLOW_HEADERS=*": "CORS022",
     "CORS_EXPOSE_HEADERS=Set-Cookie": "CORS023",
     "CORS_MAX_AGE=1h": "CORS025",
-    "CORS_ALLOW_CREDENTIALS=maybe": "CORS038",
+    "CORS_MAX_AGE=86401": "CORS025",
     "CORS_ALLOW_ORIGINS=https://app.acme.com": "CORS030",
+    "CORS_ALLOWED_ORIGINS=https://app.example.com": "CORS032",
     "<<<<<<< before updating": "CORS033",
+    "CORS_ALLOW_CREDENTIALS=maybe": "CORS038",
+    "CORS_PUBLIC_PATHS=public": "CORS039",
 }
 
+CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"
 
-def load_production(directory: Path, *lines: str) -> None:
-    """Read a production environment that consists of these lines."""
-    text = "\n#\n".join(("ENVIRONMENT=production", "CORS_ALLOWED_ORIGINS=", *lines, ""))
-    (directory / ".env.production").write_text(text)
+
+def load(environment: str | None, directory: Path) -> Any:
+    """Read an environment from the dotenv files of a folder."""
     settings = package_module("cors.settings").CORSSettings
     with only_dotenv():
-        settings.load("production", directory)
+        return settings.load(environment, directory)
 
 
-def test_a_closed_environment_starts(tmp_path: Path) -> None:
-    load_production(tmp_path)
+def production(directory: Path, lines: str) -> Any:
+    """Read a production environment that is closed but for these lines."""
+    (directory / ".env.production").write_text(f"{CLOSED.format('production')}{lines}\n")
+    return load("production", directory)
 
 
-@pytest.mark.parametrize(("line", "rule"), BROKEN.items())
-def test_a_broken_line_is_refused_with_its_place_and_a_fix(
-    tmp_path: Path, line: str, rule: str
-) -> None:
+def refusal(directory: Path, lines: str) -> str:
+    """Return what is said about these lines of a production environment."""
     with pytest.raises(package_module("cors.findings").ConfigurationError) as refused:
-        load_production(tmp_path, line)
-    message = next(text for text in str(refused.value).splitlines() if rule in text)
-    assert ".env.production:5" in message
+        production(directory, lines)
+    return str(refused.value)
+
+
+def test_what_is_not_written_is_not_allowed(tmp_path: Path) -> None:
+    policy = production(tmp_path, "").cors_policy()
+    assert policy.allow_origins == policy.public_paths == ()
+    assert policy.allow_headers == policy.expose_headers == ()
+    assert policy.allow_methods == SAFELISTED_METHODS
+    assert not policy.allow_credentials
+
+
+@pytest.mark.parametrize(("lines", "rule"), REFUSED.items())
+def test_a_broken_line_is_refused_with_its_place_and_a_fix(
+    tmp_path: Path, lines: str, rule: str
+) -> None:
+    message = "".join(line for line in refusal(tmp_path, lines).splitlines() if rule in line)
+    assert f".env.production:{3 + lines.count(chr(10))}" in message
     assert "Fix: " in message
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(package_module("cors.findings").ConfigurationError) as refused:
-        load_production(tmp_path, "CORS_ALLOW_METHODS=get", "CORS_MAX_AGE=1h")
-    assert "CORS018" in str(refused.value)
-    assert "CORS025" in str(refused.value)
+    message = refusal(tmp_path, "CORS_ALLOW_METHODS=get\nCORS_ALLOW_HEADERS=Host\nCORS_MAX_AGE=1h")
+    assert [rule for rule in ("CORS018", "CORS019", "CORS025") if rule not in message] == []
+    message = refusal(tmp_path, "CORS_ALLOW_METHODS=get\nCORS_ALLOW_HEADERS=Host")
+    assert [rule for rule in ("CORS018", "CORS019") if rule not in message] == []
 
 
-def test_no_rule_refuses_this_environment(service: Service) -> None:
+def test_settings_made_in_code_are_judged_too() -> None:
+    with only_dotenv():
+        settings = package_module("cors.settings").CORSSettings(cors_allowed_origins=["*"])
+    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS003"):
+        settings.cors_policy()
+
+
+def test_an_environment_is_read_from_its_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that is asked for, else the one that ENVIRONMENT names; the local file wins."""
+    names = ("development", "staging", "production", "qa")
+    for number, name in enumerate(names):
+        for suffix in ("", ".local") if name != "qa" else ("",):
+            text = f"CORS_ALLOWED_ORIGINS=https://{name}{suffix}.acme.com\n"
+            (tmp_path / f".env.{name}{suffix}").write_text(text)
+        (tmp_path / f".env.{name}").open("a").write(f"CORS_MAX_AGE={number}\n")
+        local = "" if name == "qa" else ".local"
+        monkeypatch.setenv("ENVIRONMENT", name)
+        for settings in (load(name, tmp_path), load(None, tmp_path)):
+            assert settings.environment == name
+            assert settings.cors_allowed_origins == (f"https://{name}{local}.acme.com",)
+            assert settings.cors_max_age == number
+
+
+def test_an_environment_that_nothing_describes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env.development").write_text(CLOSED.format("development"))
+    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS031"):
+        load("prod", tmp_path)
+
+
+def test_a_file_that_names_another_environment_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env.production").write_text(CLOSED.format("staging"))
+    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS031"):
+        load("production", tmp_path)
+
+
+def test_a_file_that_does_not_say_who_may_call_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env.production").write_text("ENVIRONMENT=production\n")
+    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS002"):
+        load("production", tmp_path)
+
+
+@pytest.mark.parametrize("environment", environments())
+def test_no_rule_refuses_this_environment(environment: str) -> None:
     """Also judged by the rules that look at routes, cookies and middleware: `cors check`."""
     with only_dotenv():
-        examined = package_module("cors.environments").examine(service.environment, ROOT)
+        examined = package_module("cors.environments").examine(environment, ROOT)
     assert [str(found) for found in examined.findings if found.severity == "error"] == []
+
+
+def test_the_app_enforces_the_policy_of_its_settings(service: Service) -> None:
+    """Nobody can ask over HTTP for an origin that is not known, so this looks inside."""
+    policy = service.app.cors_policy
+    assert (policy.environment, policy.allow_origins) == (
+        service.environment,
+        service.expected.listed,
+    )
+
+
+@pytest.mark.parametrize("place", ["the app", "a mounted app"])
+def test_a_second_policy_is_found(service: Service, place: str) -> None:
+    app = create_app(service.environment)
+    if place == "a mounted app":
+        app.mount("/mounted", inner := FastAPI())
+    (app if place == "the app" else inner).add_middleware(CORSMiddleware, allow_origins=["*"])
+    subject = package_module("cors.checks").Subject(app.cors_policy, app=app)
+    assert "CORS034" in [finding.rule for finding in package_module("cors.rules").audit(subject)]

@@ -40,6 +40,12 @@ def test_a_listed_origin_keeps_what_it_has(public: Service, origins: tuple[str, 
             assert grants.get("access-control-allow-credentials") == promised
 
 
+def test_no_websocket_is_public(public: Service) -> None:
+    """A WebSocket has no answer that could be withheld, and cookies come along."""
+    for prefix in public.expected.public_paths:
+        assert not public.opens(prefix.rstrip("/") + f"{PROBE}/socket", STRANGER)
+
+
 def test_what_only_begins_alike_is_not_public(public: Service) -> None:
     for prefix in public.expected.public_paths:
         for path in (f"{prefix}x", f"{prefix}/../secret", f"{prefix}//secret", f"/x{prefix}"):

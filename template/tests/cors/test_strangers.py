@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from .attacks import FAMILIES, around_a_pattern, as_sent, cross_pairs
-from .service import PROBE, Service, granted
+from .service import OWN_ORIGIN, PROBE, Service, filled, granted
 
 # More than this tells nothing new about a comparison, and costs a thousand requests each.
 MOST_ORIGINS = 4
@@ -69,13 +69,10 @@ def test_a_stranger_learns_nothing(service: Service, family: str) -> None:
 
 @pytest.mark.parametrize("family", [*FAMILIES, "cross_pairs", "around_a_pattern"])
 def test_a_stranger_opens_no_websocket(service: Service, family: str) -> None:
-    own = "https://service.acme-api.net"
     opened = [
         origin
         for origin in strangers(service, family)
-        if origin != own
-        and service.transport.websocket(f"{PROBE}/socket", (("origin", as_sent(origin)),)).status
-        == 101
+        if origin != OWN_ORIGIN and service.opens(f"{PROBE}/socket", as_sent(origin))
     ]
     assert opened == [], f"{service.environment}: a page of a stranger may open a WebSocket"
 
@@ -91,20 +88,42 @@ def test_a_stranger_reads_none_of_the_services_own_routes(service: Service) -> N
 
 
 def test_a_stranger_opens_none_of_the_services_own_websockets(service: Service) -> None:
+    """Nor does a handshake get as far as the code that would ask for a login."""
     for route in service.own_routes:
         if route.is_websocket:
-            asked = (("origin", "https://evil.net"),)
-            status = service.transport.websocket(route.path, asked).status
-            assert status != 101, f"{service.environment}: https://evil.net may open {route.path}"
+            with service.closed() as passed:
+                service.opens(filled(route.path), "https://evil.net")
+            assert passed == [], f"{service.environment}: https://evil.net may open {route.path}"
+
+
+def test_a_page_of_a_host_that_looks_like_the_services_own_opens_no_websocket(
+    service: Service,
+) -> None:
+    host = OWN_ORIGIN.removeprefix("https://")
+    for origin in (
+        f"https://evil{host}",
+        f"https://evil.{host}",
+        f"{OWN_ORIGIN}.evil.net",
+        f"{OWN_ORIGIN}:8443",
+        # Whoever shares the network with a user can write a page of the service's host over http.
+        f"http://{host}",
+    ):
+        assert not service.opens(f"{PROBE}/socket", origin), f"{origin} may open a WebSocket"
+
+
+def test_the_services_own_pages_open_a_websocket(service: Service) -> None:
+    assert service.opens(f"{PROBE}/socket", OWN_ORIGIN)
 
 
 def test_a_preflight_tells_a_stranger_nothing_of_the_policy(service: Service) -> None:
     if service.expected.is_public(PROBE):
         pytest.skip("the policy is public")
     for route in service.own_routes:
-        for method in route.methods if not service.expected.is_public(route.path) else ():
-            response = service.preflight("https://evil.net", method, route.path)
-            assert (response.status, granted(response)) == (403, {})
+        path = filled(route.path)
+        for method in route.methods if not service.expected.is_public(path) else ():
+            with service.closed() as passed:
+                response = service.preflight("https://evil.net", method, path)
+            assert (response.status, granted(response), passed) == (403, {}, []), path
             if service.environment not in ("development", "test"):
                 body = response.body.decode().lower()
                 assert not any(origin in body for origin in service.expected.origins)
@@ -118,13 +137,12 @@ def test_two_origin_headers_are_a_stranger(service: Service) -> None:
             assert grants.get("access-control-allow-origin") in (
                 ("*",) if service.expected.is_public(PROBE) else (None,)
             )
-            response = service.transport.websocket(f"{PROBE}/socket", tuple(asked))
-            assert response.status != 101
+            assert not service.opens(f"{PROBE}/socket", first, second)
 
 
 def test_a_request_without_an_origin_is_answered_without_a_grant(service: Service) -> None:
     assert granted(service.send("GET", PROBE, {})) == {}
-    assert service.transport.websocket(f"{PROBE}/socket").status == 101
+    assert service.opens(f"{PROBE}/socket")
 
 
 def test_no_flood_of_requested_headers_is_echoed(service: Service) -> None:
