@@ -209,7 +209,7 @@ def around_a_pattern(pattern: str) -> Iterator[str]:
         yield f"{scheme}://{label.replace('*', 'a')}.{parent}.evil.net{port}"
         yield f"{scheme}://{label.replace('*', 'a')}x{parent}{port}"
     if port == ":*":
-        for odd in ("", ":", ":0", ":65536", ":080", ":evil", ":1.evil.net"):
+        for odd in (":", ":0", ":655360", ":080", ":evil", ":1.evil.net"):
             yield f"{scheme}://{host}{odd}"
 
 

@@ -35,11 +35,12 @@ def sample(origin: str) -> str:
 def fits(pattern: str, origin: str) -> bool:
     """Whether an origin is what a pattern promises: one label, part of one, or a port."""
     before, star, after = pattern.partition("*")
+    if before.endswith(":"):
+        # Without a port, a browser means the scheme's own; above 65535 it has none.
+        return re.fullmatch(re.escape(before[:-1]) + "(:[1-9][0-9]{0,4})?", origin) is not None
     if not star or not origin.startswith(before) or not origin.endswith(after):
         return pattern == origin
     middle = origin[len(before) : len(origin) - len(after)]
-    if before.endswith(":"):
-        return re.fullmatch("[1-9][0-9]{0,4}", middle) is not None and int(middle) < 65536
     whole = (
         re.escape(before.rpartition("/")[2]) + "([a-z0-9-]+)" + re.escape(after.partition(".")[0])
     )

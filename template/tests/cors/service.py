@@ -26,7 +26,7 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 # A route of yours has this long to begin its answer, and then this long to end it: what matters
 # here are its headers, and a stream of events has no end.
-PATIENCE, REST = 2.0, 0.25
+PATIENCE, REST = 3.0, 0.25
 
 
 @cache
@@ -218,6 +218,12 @@ def filled(path: str) -> str:
     """Return a route's path with something in the place of each parameter."""
     parts = path.split("{")
     return parts[0] + "".join("1" + part.partition("}")[2] for part in parts[1:])
+
+
+def sentences(found: list[str]) -> str:
+    """Return what a failure says of all that was found; of very much, the beginning."""
+    more = [f"and {len(found) - 10} more"] if len(found) > 10 else []
+    return "\n".join([*found[:10], *more])
 
 
 def granted(response: Any) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from .service import EVERY_METHOD, PROBE, Service, filled, granted, header
+from .service import EVERY_METHOD, PROBE, Service, filled, granted, header, sentences
 
 pytestmark = pytest.mark.usefixtures("origins")
 
@@ -19,12 +19,14 @@ def refusals(service: Service, **options: object) -> list[str]:
 
 
 def test_every_listed_origin_may_use_every_allowed_method(service: Service) -> None:
-    assert refusals(service) == []
+    found = refusals(service)
+    assert found == [], sentences(found)
 
 
 def test_with_credentials_only_where_they_are_allowed(service: Service) -> None:
     if service.expected.credentials:
-        assert refusals(service, credentials="include") == []
+        found = refusals(service, credentials="include")
+        assert found == [], sentences(found)
     else:
         for origin in service.expected.origins:
             outcome = service.fetch(origin, credentials="include")
@@ -35,10 +37,11 @@ def test_with_credentials_only_where_they_are_allowed(service: Service) -> None:
 
 def test_with_every_allowed_header_one_by_one_and_all_at_once(service: Service) -> None:
     names = [name for name in service.expected.headers if name != "*"]
-    for name in names:
-        # Long enough that no header is safelisted for its value.
-        assert refusals(service, headers=((name, "x" * 200),)) == []
-    assert refusals(service, headers=tuple((name, "x" * 100) for name in names)) == []
+    for together in ([name] for name in names), [names]:
+        for headers in together:
+            # Long enough that no header is safelisted for its value.
+            found = refusals(service, headers=tuple((name, "x" * 200) for name in headers))
+            assert found == [], sentences(found)
 
 
 def test_json_may_be_sent_where_content_type_is_allowed(service: Service) -> None:
@@ -61,7 +64,9 @@ def test_every_route_of_the_service_answers_the_preflight_of_its_own_methods(
                 assert 200 <= response.status < 300, sentence
                 grants = granted(response)
                 assert grants.get("access-control-allow-origin") == origin, sentence
-                assert method in grants["access-control-allow-methods"].split(", "), sentence
+                assert method in grants.get("access-control-allow-methods", "").split(", "), (
+                    sentence
+                )
 
 
 def test_every_get_route_of_the_service_can_be_read(service: Service) -> None:
@@ -74,7 +79,7 @@ def test_every_get_route_of_the_service_can_be_read(service: Service) -> None:
 def test_the_answer_to_a_preflight_is_remembered_as_long_as_promised(service: Service) -> None:
     for origin in service.expected.origins:
         grants = granted(service.preflight(origin, "PUT"))
-        assert grants["access-control-max-age"] == str(service.expected.max_age)
+        assert grants.get("access-control-max-age") == str(service.expected.max_age)
 
 
 def test_a_preflight_never_reaches_the_service(service: Service) -> None:

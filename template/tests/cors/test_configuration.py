@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from .expected import ROOT, SAFELISTED_METHODS, environments
-from .service import Service, create_app, only_dotenv, package_module
+from .service import Service, create_app, only_dotenv, package_module, sentences
 
 # Lines of a production's dotenv file, several separated by a line break, and the rule that refuses
 # the last of them.
@@ -103,35 +103,38 @@ def test_an_environment_is_read_from_its_own_files(
 ) -> None:
     """The one that is asked for, else the one that ENVIRONMENT names; the local file wins."""
     names = ("development", "staging", "production", "qa")
-    for number, name in enumerate(names):
-        for suffix in ("", ".local") if name != "qa" else ("",):
-            text = f"CORS_ALLOWED_ORIGINS=https://{name}{suffix}.acme.com\n"
-            (tmp_path / f".env.{name}{suffix}").write_text(text)
-        (tmp_path / f".env.{name}").open("a").write(f"CORS_MAX_AGE={number}\n")
-        local = "" if name == "qa" else ".local"
+    for name in names:
+        text = f"CORS_ALLOWED_ORIGINS=https://{name}.acme.com\n"
+        # What only development says holds nowhere else.
+        more = "CORS_EXPOSE_HEADERS=X-Development\n" if name == "development" else ""
+        (tmp_path / f".env.{name}").write_text(text + more)
+    for name in ("development", "production"):
+        (tmp_path / f".env.{name}.local").write_text(f"CORS_ALLOW_HEADERS=X-{name}\n")
+    for name in names:
         monkeypatch.setenv("ENVIRONMENT", name)
         for settings in (load(name, tmp_path), load(None, tmp_path)):
             assert settings.environment == name
-            assert settings.cors_allowed_origins == (f"https://{name}{local}.acme.com",)
-            assert settings.cors_max_age == number
+            assert settings.cors_allowed_origins == (f"https://{name}.acme.com",)
+            assert (settings.cors_expose_headers != ()) == (name == "development")
+            local = (f"X-{name}",) if name in ("development", "production") else ()
+            assert settings.cors_allow_headers == local
 
 
-def test_an_environment_that_nothing_describes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / ".env.development").write_text(CLOSED.format("development"))
-    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS031"):
-        load("prod", tmp_path)
-
-
-def test_a_file_that_names_another_environment_is_refused(tmp_path: Path) -> None:
-    (tmp_path / ".env.production").write_text(CLOSED.format("staging"))
-    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS031"):
-        load("production", tmp_path)
-
-
-def test_a_file_that_does_not_say_who_may_call_is_refused(tmp_path: Path) -> None:
-    (tmp_path / ".env.production").write_text("ENVIRONMENT=production\n")
-    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS002"):
-        load("production", tmp_path)
+@pytest.mark.parametrize(
+    ("environment", "text", "rule"),
+    [
+        ("production", "ENVIRONMENT=production\n", "CORS002"),
+        ("production", CLOSED.format("staging"), "CORS031"),
+        ("prod", CLOSED.format("production"), "CORS031"),
+    ],
+    ids=["CORS002 nobody may call", "CORS031 another name in the file", "CORS031 no such file"],
+)
+def test_a_file_that_does_not_fit_is_refused(
+    tmp_path: Path, environment: str, text: str, rule: str
+) -> None:
+    (tmp_path / ".env.production").write_text(text)
+    with pytest.raises(package_module("cors.findings").ConfigurationError, match=rule):
+        load(environment, tmp_path)
 
 
 @pytest.mark.parametrize("environment", environments())
@@ -139,7 +142,8 @@ def test_no_rule_refuses_this_environment(environment: str) -> None:
     """Also judged by the rules that look at routes, cookies and middleware: `cors check`."""
     with only_dotenv():
         examined = package_module("cors.environments").examine(environment, ROOT)
-    assert [str(found) for found in examined.findings if found.severity == "error"] == []
+    found = [str(found) for found in examined.findings if found.severity == "error"]
+    assert found == [], sentences(found)
 
 
 def test_the_app_enforces_the_policy_of_its_settings(service: Service) -> None:

@@ -35,7 +35,7 @@ def test_a_listed_origin_keeps_what_it_has(public: Service, origins: tuple[str, 
         path = prefix.rstrip("/") + PROBE
         for origin in origins:
             grants = granted(public.send("GET", path, {"Origin": origin}))
-            assert grants["access-control-allow-origin"] == origin
+            assert grants.get("access-control-allow-origin") == origin
             promised = "true" if public.expected.credentials else None
             assert grants.get("access-control-allow-credentials") == promised
 
@@ -48,6 +48,14 @@ def test_no_websocket_is_public(public: Service) -> None:
 
 def test_what_only_begins_alike_is_not_public(public: Service) -> None:
     for prefix in public.expected.public_paths:
-        for path in (f"{prefix}x", f"{prefix}/../secret", f"{prefix}//secret", f"/x{prefix}"):
-            if prefix != "/" and not public.expected.is_public(path.replace("/../", "/x/../")):
+        for path in (f"{prefix}x", f"/x{prefix}"):
+            if not public.expected.is_public(path):
                 assert granted(public.send("GET", path, {"Origin": STRANGER})) == {}, path
+
+
+def test_a_public_path_is_no_way_to_another(public: Service) -> None:
+    """Code further in may resolve these, and so arrive at a path that is not public."""
+    for prefix in public.expected.public_paths:
+        for way in ("/../secret", "/%2e%2e/secret", "/x/..", "//secret", "/..%5csecret"):
+            path = prefix.rstrip("/") + way
+            assert granted(public.send("GET", path, {"Origin": STRANGER})) == {}, path

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from .attacks import FAMILIES, around_a_pattern, as_sent, cross_pairs
-from .service import OWN_ORIGIN, PROBE, Service, filled, granted
+from .service import OWN_ORIGIN, PROBE, Service, filled, granted, sentences
 
 # More than this tells nothing new about a comparison, and costs a thousand requests each.
 MOST_ORIGINS = 4
@@ -64,7 +64,7 @@ def test_a_stranger_learns_nothing(service: Service, family: str) -> None:
                 fine = not grants
             if not fine:
                 found.append(f"{service.environment}: {origin!r} is granted {grants} by {what}")
-    assert found == []
+    assert found == [], sentences(found)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "cross_pairs", "around_a_pattern"])
@@ -74,7 +74,9 @@ def test_a_stranger_opens_no_websocket(service: Service, family: str) -> None:
         for origin in strangers(service, family)
         if origin != OWN_ORIGIN and service.opens(f"{PROBE}/socket", as_sent(origin))
     ]
-    assert opened == [], f"{service.environment}: a page of a stranger may open a WebSocket"
+    assert opened == [], sentences(
+        [f"{service.environment}: {origin!r} may open a WebSocket" for origin in opened]
+    )
 
 
 def test_a_stranger_reads_none_of_the_services_own_routes(service: Service) -> None:
@@ -84,7 +86,7 @@ def test_a_stranger_reads_none_of_the_services_own_routes(service: Service) -> N
             outcome = service.fetch("https://evil.net", "GET", path, credentials="include")
             if outcome.allowed or granted(outcome.response):
                 found.append(f"{service.environment}: https://evil.net may GET {path}")
-    assert found == []
+    assert found == [], sentences(found)
 
 
 def test_a_stranger_opens_none_of_the_services_own_websockets(service: Service) -> None:
