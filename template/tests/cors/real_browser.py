@@ -295,7 +295,7 @@ class Tab:
 
     async def _said_of(self, path: str) -> str:
         """Return what the console says of a fetch; it comes by another way, perhaps later."""
-        for _ in range(50):
+        for _ in range(250):
             for text in self._console:
                 if f"'{SERVICE}{path}'" in text:
                     return text

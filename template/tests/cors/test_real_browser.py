@@ -240,7 +240,7 @@ def disagreement(service: Service, case: Case, seen: real_browser.Seen) -> list[
     }
     where = f"{service.environment}: {case.fetch.method} {case.fetch.path} from {case.fetch.origin}"
     found = [
-        f"{where}: {key} {said[key]!r}, but the model says {modelled[key]!r}"
+        f"{where}: {key} in Chromium: {said[key]!r}, in the model: {modelled[key]!r}"
         for key in said
         if said[key] != modelled[key]
     ]
