@@ -250,6 +250,7 @@ CASES: tuple[Case, ...] = (
     case("CORS030", "another template's name", "CORS_ORIGINS=https://app.acme.com", "W E E"),
     case("CORS030", "a variable of somebody else", "DATABASE_URL=sqlite://", "- - -"),
     case("CORS030", "a name in lower case", "cors_max_age=60", "- - -"),
+    case("CORS030", "what the test suite reads", "CORS_REQUIRE_BROWSER=1", "- - -"),
     case("CORS031", "a file that names another", "ENVIRONMENT=qa", "E E E"),
     case("CORS031", "a file that names none", "-ENVIRONMENT", "- - -"),
     origins("CORS032", "a placeholder", "https://app.example.com", "- W E"),

@@ -428,6 +428,9 @@ def impossible_public_path(subject: Subject) -> Iterator[Fault]:
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
     """Find names that begin as ours do and that nothing reads."""
     for name, variable in subject.variables.items():
+        # The test suite reads these, to fail without a browser instead of skipping.
+        if name.startswith("CORS_REQUIRE_"):
+            continue
         if name.startswith("CORS_") and name not in VARIABLES:
             near = get_close_matches(name, VARIABLES, n=1, cutoff=0)
             fix = f"write {near[0]}" if near else "remove it"
