@@ -74,6 +74,11 @@ def test_the_service_is_made_and_its_commands_work(service: Path) -> None:
     assert "warning" not in printed.lower()
 
 
+def test_the_service_s_own_environment_has_all_that_its_checks_need(service: Path) -> None:
+    """The other tests run a service's checks in the template's environment, which has more."""
+    shell("uv run ruff check . && uv run mypy && uv run cors check --all", service)
+
+
 def test_the_preflights_are_answered_as_shown(service: Path) -> None:
     """The two curl commands, against `fastapi run` as written, on a port that is free."""
     start = next(
