@@ -35,6 +35,7 @@ docs: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/middleware.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/scaffold.py
 
 screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.screenshots
