@@ -158,6 +158,15 @@ def test_merge_markers_stop_the_start(project: Path) -> None:
     assert ".env.production:7" in printed
 
 
+def test_rejected_lines_beside_a_file_stop_the_start(project: Path) -> None:
+    write(project / ".env.production", f"CORS_ALLOWED_ORIGINS={APP}\n")
+    (project / ".env.production.rej").write_text("+CORS_ALLOWED_ORIGINS=https://www.acme.com\n")
+    status, printed = origins_of(project)
+    assert status == 1
+    assert "CORS033" in printed
+    assert "delete .env.production.rej" in printed
+
+
 def test_a_typo_is_told_with_the_nearest_name_and_no_value(project: Path) -> None:
     write(project / ".env.production", "CORS_ALLOWED_ORIGINS=\n#\nCORS_ALOWED_ORIGINS=secret\n")
     status, printed = origins_of(project)

@@ -17,7 +17,8 @@ SAFELISTED_METHODS = ("GET", "HEAD", "POST")
 def environments() -> list[str]:
     """Return the names of the environments that have a dotenv file."""
     names = (path.name.removeprefix(".env.") for path in ROOT.glob(".env.*"))
-    return sorted(name for name in names if name != "example" and not name.endswith(".local"))
+    # A dot in the name: .local, an editor's .bak, an update's .rej.
+    return sorted(name for name in names if name != "example" and "." not in name)
 
 
 def items(text: str | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .origin import Origin, OriginError, Pattern, parse
 from .policy import CORSPolicy
-from .sources import Sources, Variable, merge_markers, read_dotenv
+from .sources import Sources, Variable, merge_markers, read_dotenv, rejected_lines
 
 ORIGINS = "CORS_ALLOWED_ORIGINS"
 CREDENTIALS = "CORS_ALLOW_CREDENTIALS"
@@ -454,3 +454,7 @@ def unresolved_markers(subject: Subject) -> Iterator[Fault]:
             reason = "is a merge marker that an update left"
             fix = "keep the lines you want and delete the three markers"
             yield Fault(file.name, marker.value, reason, fix, marker.where)
+        for rejected in rejected_lines(file):
+            reason = f"holds lines of {file.name} that an update could not merge"
+            fix = f"put the lines you want into {file.name} and delete {rejected.value}"
+            yield Fault(file.name, rejected.value, reason, fix, rejected.where)

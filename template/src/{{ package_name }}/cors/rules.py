@@ -353,9 +353,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "CORS033",
         "E E E",
-        "Unresolved merge markers in a dotenv file",
-        "An update and you changed the same lines. Both versions are in the file, and reading it "
-        "would pick one of them in silence.",
+        "Unresolved merge markers in a dotenv file, or a .rej file beside it",
+        "An update and you changed the same lines. Both versions are in the file, or yours is in "
+        "the .rej file beside it, and reading the file would pick one of them in silence.",
         "<<<<<<< before updating",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com",
         checks.unresolved_markers,

@@ -96,6 +96,13 @@ def merge_markers(file: Path) -> Iterator[Variable]:
             yield Variable("", line, f"{file.name}:{number}")
 
 
+def rejected_lines(file: Path) -> Iterator[Variable]:
+    """Yield the file beside it in which `copier update --conflict rej` left what you wrote."""
+    rejected = file.with_name(f"{file.name}.rej")
+    if rejected.exists():
+        yield Variable("", rejected.name, rejected.name)
+
+
 def environments(directory: Path) -> list[str]:
     """Return the names of the environments that have a dotenv file, local ones first."""
     names = (path.name.removeprefix(".env.") for path in directory.glob(".env.*"))
