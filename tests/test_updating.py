@@ -1,0 +1,172 @@
+"""docs/updating.md: its commands run as written, and what it promises of questions holds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from copier import run_copy, run_update
+
+from .project import TEMPLATE, clean_environment, example, run, run_suite
+from .releases import NoHistoryError, Releases, clone_with_releases, git
+
+DOCUMENT = (TEMPLATE / "docs" / "updating.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
+DISCARD = "git reset --hard && git clean -fd"
+
+
+def block(words: str) -> str:
+    """Return the one block of commands that holds these words."""
+    (found,) = (text for text in BLOCKS if words in text)
+    return str(found)
+
+
+def shell(commands: str, folder: Path) -> str:
+    """Run commands as a person would, who has uv and git and a name."""
+    variables = {
+        f"GIT_{role}_{what}": "us@acme.com"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    environment = clean_environment(UV_PYTHON_DOWNLOADS="never", **variables)
+    del environment["PYTHONPATH"]
+    environment["PATH"] = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    try:
+        return clone_with_releases(tmp_path_factory.mktemp("releases") / "template")
+    except NoHistoryError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def service(releases: Releases, tmp_path: Path) -> Callable[[str, str], Path]:
+    """Make a service of a release, under git."""
+
+    def make(version: str, name: str) -> Path:
+        folder = tmp_path / "services" / name
+        answers = example("spa-cookies")
+        source = str(releases.template)
+        run_copy(source, folder, data=answers, defaults=True, quiet=True, vcs_ref=version)
+        git(folder, "init", "--quiet", "--initial-branch=main")
+        commit(folder, "Start")
+        return folder
+
+    return make
+
+
+def commit(folder: Path, message: str) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", message)
+
+
+def recorded(folder: Path) -> str:
+    """Return the version that a service records."""
+    answers = (folder / ".copier-answers.yml").read_text()
+    return str(re.findall(r"(?m)^_commit: '?([^'\n]*)", answers)[0])
+
+
+def test_the_commands_work_as_written(
+    releases: Releases, service: Callable[[str, str], Path]
+) -> None:
+    orders = service(releases.starts[-1], "orders")
+    shell(BLOCKS[0], orders)
+    assert recorded(orders) == releases.next_one
+    printed = shell(block("git diff"), orders)
+    assert "production: " in printed
+    assert re.search(r"\d+ passed", printed)
+    commit(orders, "Update")
+
+    shell(block("production_origins="), orders)
+    assert "https://www.acme.com" in (orders / ".env.production").read_text()
+    assert (orders / ".env.preview").is_file()
+    shell(DISCARD, orders)
+    assert not (orders / ".env.preview").exists()
+
+    (orders / "tests" / "cors" / "test_caches.py").unlink()
+    commit(orders, "Who needs caches")
+    assert run_suite(orders, "tests/cors/test_managed.py").returncode == 1
+    shell(block("recopy"), orders)
+    assert git(orders, "status", "--porcelain") == "?? tests/cors/test_caches.py\n"
+    commit(orders, "We do")
+
+    shell(block("package_name="), orders)
+    result = run(orders, "python", "-m", "shop_api.cors", "check", "--all")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_discarding_command_is_the_one_that_is_told() -> None:
+    assert DISCARD in DOCUMENT
+
+
+def test_many_services_update_in_one_loop(
+    releases: Releases, service: Callable[[str, str], Path]
+) -> None:
+    good, disputed = (service(releases.starts[-1], name) for name in ("good", "disputed"))
+    (good.parent / "here").mkdir()
+    pyproject = disputed / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('"typer>=0.20",', '"typer>=0.19",'))
+    readme = disputed / "README.md"
+    readme.write_text("".join(f"Ours. {line}" for line in readme.read_text().splitlines(True)))
+    commit(disputed, "Another floor")
+    printed = shell(block("for service in").replace("../services", ".."), good.parent / "here")
+    assert "../disputed/ needs you" in printed
+    assert "../good/ needs you" not in printed
+    assert git(good, "status", "--porcelain") == ""
+    assert git(good, "log", "-1", "--format=%s %D").startswith("Update from the template HEAD")
+    assert recorded(good) == releases.next_one
+
+
+def test_a_removed_questions_answer_lives_on_in_its_successor(
+    releases: Releases, tmp_path: Path
+) -> None:
+    """What the contract asks of a release that renames a question is possible, and enough."""
+    template = tmp_path / "template"
+    shutil.copytree(releases.template, template, symlinks=True)
+    git(template, "checkout", "--quiet", "--detach", releases.next_one)
+    service = tmp_path / "service"
+    answers = example("spa-cookies") | {"preflight_max_age": 60}
+    run_copy(
+        str(template), service, data=answers, defaults=True, quiet=True, vcs_ref=releases.next_one
+    )
+    git(service, "init", "--quiet")
+    commit(service, "Start")
+    for path in (template / "copier.yml", *(template / "template").glob("*.env.*.jinja")):
+        text = path.read_text().replace("preflight_max_age", "preflight_seconds")
+        old = "else 7200 }}"
+        new = "else preflight_max_age if preflight_max_age is defined else 7200 }}"
+        path.write_text(text.replace(old, new))
+    commit(template, "Rename a question")
+    run_update(service, defaults=True, overwrite=True, quiet=True, vcs_ref="HEAD")
+    assert "\nCORS_MAX_AGE=60\n" in (service / ".env.production").read_text()
+    assert "preflight_seconds: 60\n" in (service / ".copier-answers.yml").read_text()
+
+
+def test_the_list_of_managed_files_is_up_to_date() -> None:
+    """`make docs` writes it anew."""
+    template = TEMPLATE / "template"
+    folders = (template / "src" / "{{ package_name }}" / "cors", template / "tests" / "cors")
+    found = {
+        path.relative_to(template).as_posix().replace("{{ package_name }}", "*")
+        for folder in folders
+        for path in folder.rglob("*.py")
+    }
+    assert set((template / "tests" / "cors" / "managed.txt").read_text().split()) == found
