@@ -60,7 +60,12 @@ class Fix:
 
 
 # By release. The code of the release before is the mutant.
-FIXES: dict[str, Fix] = {}
+FIXES = {
+    "1.0.0": Fix(
+        "lines in a .rej file were in force nowhere, and nothing said so",
+        "test_lines_that_an_update_could_not_merge_are_refused",
+    ),
+}
 
 
 class Workshop:
@@ -300,7 +305,8 @@ def test_the_new_suite_fails_on_the_code_before_the_fix(
     workshop: Workshop, tmp_path: Path, release: str
 ) -> None:
     fix = FIXES[release]
-    before = VERSIONS[VERSIONS.index(release) - 1]
+    versions = [*VERSIONS, NEXT]
+    before = versions[versions.index(release) - 1]
     service = workshop.start(tmp_path / "service", before, example("spa-cookies"))
     managed = service.file("src/*/cors")
     shutil.copytree(managed, tmp_path / "before")

@@ -84,6 +84,12 @@ def test_a_broken_line_is_refused_with_its_place_and_a_fix(
     assert "Fix: " in message
 
 
+def test_lines_that_an_update_could_not_merge_are_refused(tmp_path: Path) -> None:
+    """`copier update --conflict rej` leaves them beside the file, in force nowhere."""
+    (tmp_path / ".env.production.rej").write_text("+CORS_ALLOWED_ORIGINS=https://app.acme.com")
+    assert "CORS033" in refusal(tmp_path, "")
+
+
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     message = refusal(tmp_path, "CORS_ALLOW_METHODS=get\nCORS_ALLOW_HEADERS=Host\nCORS_MAX_AGE=1h")
     assert [rule for rule in ("CORS018", "CORS019", "CORS025") if rule not in message] == []
