@@ -273,6 +273,16 @@ CASES: tuple[Case, ...] = (
     case("CORS039", "dots", "CORS_PUBLIC_PATHS=/public/../admin", "E E E"),
     case("CORS039", "two slashes", "CORS_PUBLIC_PATHS=//public", "E E E"),
     case("CORS039", "a query", "CORS_PUBLIC_PATHS=/public?a", "E E E"),
+    case("CORS040", "cookies without the guard", WITH_CREDENTIALS, "W E E"),
+    case(
+        "CORS040",
+        "cookies and no line for the guard",
+        WITH_CREDENTIALS,
+        "-CORS_GUARD_WRITES",
+        "W E E",
+    ),
+    case("CORS040", "cookies with the guard", WITH_CREDENTIALS, "CORS_GUARD_WRITES=true", "- - -"),
+    case("CORS040", "neither", "CORS_GUARD_WRITES=false", "- - -"),
     case("CORS039", "a prefix", "CORS_PUBLIC_PATHS=/public,/v1/open", "- - -"),
     case("CORS039", "a slash at its end", "CORS_PUBLIC_PATHS=/public/", "- - -"),
 )

@@ -42,6 +42,7 @@ REFUSED = {
     "<<<<<<< before updating": "CORS033",
     "CORS_ALLOW_CREDENTIALS=maybe": "CORS038",
     "CORS_PUBLIC_PATHS=public": "CORS039",
+    "CORS_ALLOW_CREDENTIALS=true": "CORS040",
 }
 
 CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"

@@ -398,6 +398,20 @@ def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
         yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
+def unguarded_writes(subject: Subject) -> Iterator[Fault]:
+    """Find cookies that a stranger's form could use."""
+    if not subject.policy.allow_credentials or subject.policy.guard_writes:
+        return
+    instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
+    written = subject.variables.get(GUARD_WRITES)
+    if written:
+        reason = "lets a stranger's form write in a user's name, for browsers send cookies along"
+        yield Fault(GUARD_WRITES, written.value, reason, f"write true, {instead}")
+    else:
+        reason = f"lets a stranger's form write in a user's name, for {GUARD_WRITES} is not set"
+        yield Fault(CREDENTIALS, "true", reason, f"add {GUARD_WRITES}=true, {instead}")
+
+
 def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
     """Find a service that is public as a whole and has cookies."""
     if subject.policy.allow_credentials and "/" in subject.policy.public_paths:

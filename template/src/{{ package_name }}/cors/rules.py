@@ -418,6 +418,16 @@ RULES: tuple[Rule, ...] = (
         "CORS_PUBLIC_PATHS=/public",
         checks.impossible_public_path,
     ),
+    Rule(
+        "CORS040",
+        "W E E",
+        "Credentials without the write guard",
+        "CORS hides an answer from a stranger's page; it does not keep the page's form from being "
+        "sent, with the user's cookies, and carried out.",
+        "CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true",
+        "CORS_GUARD_WRITES=true",
+        checks.unguarded_writes,
+    ),
 )
 
 
