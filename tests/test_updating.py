@@ -167,6 +167,7 @@ def test_the_list_of_managed_files_is_up_to_date() -> None:
     found = {
         path.relative_to(template).as_posix().replace("{{ package_name }}", "*")
         for folder in folders
-        for path in folder.rglob("*.py")
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert set((template / "tests" / "cors" / "managed.txt").read_text().split()) == found
