@@ -65,6 +65,10 @@ FIXES = {
         "lines in a .rej file were in force nowhere, and nothing said so",
         "test_lines_that_an_update_could_not_merge_are_refused",
     ),
+    "1.1.0": Fix(
+        "cookies without the write guard were served",
+        "CORS040",
+    ),
 }
 
 
