@@ -710,7 +710,7 @@ GUARD: list[Mutant] = [
         ".env.production",
         "CORS_GUARD_WRITES=true",
         "CORS_GUARD_WRITES=false",
-        r"test_writes.*with_cookies_guards_its_writes.*production",
+        r"test_configuration.*no_rule_refuses.*production.*CORS040",
     ),
 ]
 
@@ -910,6 +910,7 @@ CONFIGURATION: list[Mutant] = [
             ("CORS033", CHECKS, "unresolved_markers"),
             ("CORS034", APP_CHECKS, "policy_not_outermost"),
             ("CORS039", CHECKS, "impossible_public_path"),
+            ("CORS040", CHECKS, "unguarded_writes"),
         )
     ),
     *(
@@ -1289,7 +1290,7 @@ COVERED: list[tuple[Addition, Mutant]] = [
             ".env.qa",
             "CORS_GUARD_WRITES=true",
             "CORS_GUARD_WRITES=false",
-            r"test_writes.*with_cookies_guards_its_writes.*qa",
+            r"test_configuration.*no_rule_refuses.*qa.*CORS040",
         ),
     ),
     (
