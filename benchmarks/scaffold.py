@@ -151,12 +151,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     os.environ["GIT_CONFIG_GLOBAL"] = os.devnull
     table = Table("seconds", *TEMPLATES, "this : empty", "this : files")
-    for column in table.columns:
-        column.no_wrap = True
     for action, costs in results(projects).items():
         table.add_row(f"{action}, one", *row(costs, median))
         table.add_row(f"{action}, all {projects}", *row(costs, sum))
-    console = Console()
+    console = Console(width=100)
     console.print(table)
     console.print("Ratios on the clock / on the processor. Targets against empty: 1.25 and 1.50.")
 
