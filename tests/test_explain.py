@@ -29,7 +29,7 @@ EXTRA = {
     "guarded": "CORS_ALLOWED_ORIGINS=\nCORS_GUARD_WRITES=true\n",
     "unguarded": "CORS_ALLOWED_ORIGINS=\n",
     "wide": "CORS_ALLOWED_ORIGINS=https://*.preview.acme.com\nCORS_ALLOW_METHODS=GET\n",
-    "json": 'CORS_ALLOWED_ORIGINS=["https://app.acme.com"]\n',
+    "json": 'CORS_ALLOWED_ORIGINS=["https://app.acme.com"]\n#\nCORS_GUARD_WRITES=true\n',
     "secret": "CORS_ALLOWED_ORIGINS=https://app.acme.com\nDATABASE_URL=postgres://u:hunter2@db\n",
     "broken": "CORS_ALLOWED_ORIGINS=https://app.acme.com/\n",
 }

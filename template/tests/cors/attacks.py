@@ -85,9 +85,10 @@ def spelling(origin: str) -> Iterator[str]:
     yield f"{scheme}://{host.upper()}{port}"
     yield f"{scheme}://{host}.{port}"
     for latin, cyrillic in LOOKALIKE.items():
-        if latin in host:
-            yield f"{scheme}://{host.replace(latin, cyrillic, 1)}{port}"
+        # Only a name in plain letters: what is punycode already has no look-alike in punycode.
+        if latin in host and "xn--" not in host:
             with_lookalike = host.replace(latin, cyrillic, 1)
+            yield f"{scheme}://{with_lookalike}{port}"
             yield f"{scheme}://{with_lookalike.encode('idna').decode()}{port}"
             break
     full_width = host.replace(".", "\uff0e", 1)
