@@ -83,6 +83,30 @@ def run_real_browser(
     return run(project, *pytest, REAL_BROWSER, *arguments, **variables)
 
 
+def shell(commands: str, folder: Path) -> str:
+    """Run commands of a document as a person would, who has uv and git and a name."""
+    variables = {
+        f"GIT_{role}_{what}": "us@acme.com"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
+    environment = clean_environment(UV_PYTHON_DOWNLOADS="never", **variables)
+    del environment["PYTHONPATH"]
+    environment["PATH"] = f"{os.environ['PATH']}:{BIN}"
+    result = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as probe:

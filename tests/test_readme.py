@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from .project import TEMPLATE, clean_environment, free_port, run
+from .project import TEMPLATE, clean_environment, free_port, run, shell
 
 README = (TEMPLATE / "README.md").read_text()
 
@@ -19,26 +19,6 @@ README = (TEMPLATE / "README.md").read_text()
 def blocks(language: str) -> list[str]:
     """Return the README's code blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def shell(command: str, folder: Path) -> str:
-    """Run a block as a person would, with nothing but the system's own programs beside uv."""
-    environment = clean_environment(UV_PYTHON_DOWNLOADS="never")
-    del environment["PYTHONPATH"]
-    uv = Path(shutil.which("uv") or Path(sys.executable).parent / "uv").parent
-    environment["PATH"] = f"{uv}:{os.defpath}:{os.environ['PATH']}"
-    result = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,14 @@
 """docs/updating.md: its commands run as written, and what it promises of questions holds."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from copier import run_copy, run_update
 
-from .project import TEMPLATE, clean_environment, example, run, run_suite
+from .project import TEMPLATE, example, run, run_suite, shell
 from .releases import NoHistoryError, Releases, clone_with_releases, git
 
 DOCUMENT = (TEMPLATE / "docs" / "updating.md").read_text()
@@ -23,30 +20,6 @@ def block(words: str) -> str:
     """Return the one block of commands that holds these words."""
     (found,) = (text for text in BLOCKS if words in text)
     return str(found)
-
-
-def shell(commands: str, folder: Path) -> str:
-    """Run commands as a person would, who has uv and git and a name."""
-    variables = {
-        f"GIT_{role}_{what}": "us@acme.com"
-        for role in ("AUTHOR", "COMMITTER")
-        for what in ("NAME", "EMAIL")
-    }
-    environment = clean_environment(UV_PYTHON_DOWNLOADS="never", **variables)
-    del environment["PYTHONPATH"]
-    environment["PATH"] = f"{os.environ['PATH']}:{Path(sys.executable).parent}"
-    result = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")
