@@ -178,6 +178,17 @@ QUESTIONS = (
         ("step `credentials`", "CORS_ALLOW_CREDENTIALS=true", ".env.json (not set yet)"),
     ),
     Case(
+        "cookies come with the write guard, without which no deployed service starts",
+        (APP, "GET", "/items", "--credentials", "-e", "unguarded"),
+        1,
+        (
+            "  CORS_GUARD_WRITES=true\n",
+            "  CORS_ALLOW_CREDENTIALS=true\n",
+            "With that it is allowed (tried)",
+        ),
+        ("cannot take that",),
+    ),
+    Case(
         "a list in JSON stays one",
         ("https://b.acme.com", "-e", "json"),
         1,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..browser import Outcome, Reason
-from ..checks import CREDENTIALS, METHODS, ORIGINS, REQUEST_HEADERS, Subject
+from ..checks import CREDENTIALS, GUARD_WRITES, METHODS, ORIGINS, REQUEST_HEADERS, Subject
 from ..findings import Finding
 from ..origin import OriginError, parse
 from ..policy import CORSPolicy
@@ -26,6 +26,7 @@ STAND_IN = "https://stand-in.invalid"
 FIELDS = {
     ORIGINS: "allow_origins",
     CREDENTIALS: "allow_credentials",
+    GUARD_WRITES: "guard_writes",
     METHODS: "allow_methods",
     REQUEST_HEADERS: "allow_headers",
 }
@@ -60,10 +61,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of the request, and the change that mends the step at which it failed."""
+    """What became of the request, and the changes that mend the step at which it failed."""
 
     outcome: Outcome
-    change: Change | None
+    changes: tuple[Change, ...]
 
 
 def attempts(
@@ -74,12 +75,12 @@ def attempts(
     # Each step can fail once, the one on headers once for each of them.
     for _ in range(4 + len(question.headers)):
         outcome = ask(question, policy, root_path)
-        change = change_for(outcome, question, policy, variables)
-        trail.append(Attempt(outcome, change))
-        if change is None:
+        changes = changes_for(outcome, question, policy, variables)
+        trail.append(Attempt(outcome, changes))
+        if not changes:
             break
-        policy = change.policy
-        if change.variable == ORIGINS and not is_listable(question.origin):
+        policy = changes[-1].policy
+        if changes[-1].variable == ORIGINS and not is_listable(question.origin):
             # So that the steps after it are tried too.
             question = replace(question, origin=STAND_IN)
             policy = replace(policy, allow_origins=(STAND_IN,))
@@ -97,24 +98,39 @@ def is_listable(origin: str) -> bool:
 
 def last_changes(trail: list[Attempt]) -> list[Change]:
     """Return one change for each variable, the one that holds all that is to be added to it."""
-    found = {each.change.variable: each.change for each in trail if each.change is not None}
+    found = {change.variable: change for each in trail for change in each.changes}
     return list(found.values())
 
 
-def change_for(
+def changes_for(
     outcome: Outcome, question: Question, policy: CORSPolicy, variables: Mapping[str, Variable]
-) -> Change | None:
-    """Return what to write so that the policy passes the step that failed."""
+) -> tuple[Change, ...]:
+    """Return what to write so that the policy passes the step that failed, nothing if unknown."""
     variable = VARIABLE_OF.get(outcome.reason) if outcome.reason else None
     if variable is None:
-        return None
-    field = FIELDS[variable]
-    value: Any = True
-    if variable != CREDENTIALS:
-        added = question.origin if variable == ORIGINS else question.spelled(outcome.detail)
-        listed = [item for item in getattr(policy, field) if item != "*"]
-        value = (*listed, added)
-    amended = replace(policy, **{field: value})
+        return ()
+    if variable == CREDENTIALS:
+        # Where it is deployed, the service does not start with the one and without the other.
+        missing = [CREDENTIALS] if policy.guard_writes else [GUARD_WRITES, CREDENTIALS]
+        changes = []
+        for name in missing:
+            changes.append(change(name, True, policy, variables))
+            policy = changes[-1].policy
+        return tuple(changes)
+    added = question.origin if variable == ORIGINS else question.spelled(outcome.detail)
+    listed = [item for item in getattr(policy, FIELDS[variable]) if item != "*"]
+    return (change(variable, (*listed, added), policy, variables),)
+
+
+def change(
+    variable: str,
+    value: tuple[str, ...] | bool,
+    policy: CORSPolicy,
+    variables: Mapping[str, Variable],
+) -> Change:
+    """Return a variable's change to a value, and the policy that comes of it."""
+    fields: dict[str, Any] = {FIELDS[variable]: value}
+    amended = replace(policy, **fields)
     found = variables.get(variable)
     return Change(
         variable=variable,
