@@ -93,6 +93,21 @@ def test_the_rule_book(tmp_path: Path, case: Case, environment: str, letter: str
             CORSSettings.load(environment, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("origin", "advice"),
+    [
+        ("https://localhost", "a Capacitor app on Android, give it a server.hostname of its own"),
+        ("http://tauri.localhost", "Tauri's HTTP plugin"),
+    ],
+)
+def test_an_app_shell_on_localhost_is_told_what_to_do(
+    tmp_path: Path, origin: str, advice: str
+) -> None:
+    lines = (f"CORS_ALLOWED_ORIGINS={origin}",)
+    (found,) = (each for each in findings(tmp_path, "production", lines) if each.rule == "CORS011")
+    assert advice in found.fix
+
+
 def test_a_good_file_has_nothing_said_against_it(tmp_path: Path) -> None:
     for environment in ENVIRONMENTS.values():
         assert findings(tmp_path, environment, ()) == []

@@ -131,6 +131,20 @@ def test_good_origins(value: str, strictness: str, credentials: str) -> None:
         ("http://localhost:3000", "production", "none", f"`http://localhost:3000` {OWN}"),
         ("http://localhost:*", "production", "none", f"`http://localhost:*` {OWN}"),
         (
+            "https://localhost",
+            "production",
+            "bearer",
+            f"`https://localhost` {OWN}; if it is a Capacitor app on Android, give it a "
+            "server.hostname of its own and list that",
+        ),
+        (
+            "http://tauri.localhost",
+            "production",
+            "bearer",
+            f"`http://tauri.localhost` {OWN}; if it is a Tauri app on Windows or Android, let it "
+            "call by Tauri's HTTP plugin",
+        ),
+        (
             "http://10.0.0.7",
             "production",
             "none",

@@ -211,6 +211,13 @@ def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, "is plain http", fix)
 
 
+# What app shells call themselves where the platform leaves them no scheme of their own.
+SHELLS = {
+    "localhost": "a Capacitor app on Android, give it a server.hostname of its own and list that",
+    "tauri.localhost": "a Tauri app on Windows or Android, let it call by Tauri's HTTP plugin",
+}
+
+
 def private_address(subject: Subject) -> Iterator[Fault]:
     """Find addresses that are a different machine for every user."""
     for text, entry in subject.parsed:
@@ -218,11 +225,13 @@ def private_address(subject: Subject) -> Iterator[Fault]:
             continue
         if entry.is_loopback or entry.is_private:
             kind = "a loopback" if entry.is_loopback else "a private"
+            shell = SHELLS.get(entry.host) if entry.port is None else None
             yield Fault(
                 ORIGINS,
                 text,
                 f"is {kind} address, a different machine for every user",
-                "remove it here and list it in .env.development",
+                "remove it here and list it in .env.development"
+                + (f"; if it is {shell}" if shell else ""),
             )
 
 
