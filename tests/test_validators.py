@@ -1,6 +1,7 @@
 """What each prompt accepts, and the exact words with which it refuses the rest."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -411,9 +412,7 @@ def test_the_table_of_suffixes_holds_suffixes_only() -> None:
 def test_copier_accepts_the_file_without_trust(tmp_path: Path) -> None:
     """The macros work where they are meant to: in a question's validator."""
     template, project = tmp_path / "template", tmp_path / "project"
-    (template / "hooks").mkdir(parents=True)
-    macros = (TEMPLATE / "hooks" / "validators.jinja").read_text(encoding="utf-8")
-    (template / "hooks" / "validators.jinja").write_text(macros, encoding="utf-8")
+    shutil.copytree(TEMPLATE / "hooks", template / "hooks")
     (template / "copier.yml").write_text(
         "_subdirectory: files\n"
         "production_origins:\n"
