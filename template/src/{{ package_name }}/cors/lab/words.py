@@ -1,14 +1,20 @@
 """One sentence on why the policy says that of a cell, and which variable would change it."""
 
 from ..browser import Outcome, Reason
-from ..checks import CREDENTIALS, EXPOSED_HEADERS, METHODS, ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS
+from ..checks import (
+    CREDENTIALS,
+    EXPOSED_HEADERS,
+    GUARD_WRITES,
+    METHODS,
+    ORIGINS,
+    PUBLIC_PATHS,
+    REQUEST_HEADERS,
+)
 from ..middleware import SAFE_METHODS
 from ..origin import near_miss, parse
 from ..policy import CORSPolicy
 from ..sources import Sources
 from .verdicts import Cell, Judged
-
-GUARD_WRITES = "CORS_GUARD_WRITES"
 
 
 def place_of(variable: str, sources: Sources) -> str:
