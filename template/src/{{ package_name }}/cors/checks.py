@@ -10,9 +10,16 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from .origin import Origin, OriginError, Pattern, parse
+from .origin import Origin, OriginError, Pattern, parse, shown
 from .policy import CORSPolicy
-from .sources import Sources, Variable, merge_markers, read_dotenv, rejected_lines
+from .sources import (
+    Sources,
+    Variable,
+    merge_markers,
+    read_dotenv,
+    rejected_lines,
+    unread_lines,
+)
 
 ORIGINS = "CORS_ALLOWED_ORIGINS"
 CREDENTIALS = "CORS_ALLOW_CREDENTIALS"
@@ -432,10 +439,10 @@ def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
 def impossible_public_path(subject: Subject) -> Iterator[Fault]:
     """Find public paths that are no plain prefix."""
     for path in subject.policy.public_paths:
-        segments = path.rstrip("/").split("/")[1:]
+        segments = path.removesuffix("/").split("/")[1:]
         if not path.startswith("/"):
-            reason, fix = "does not begin with a slash", f"write /{path.lstrip('/')}"
-        elif re.search(r"[*?#\\%\s]", path) or not path.isprintable():
+            reason, fix = "does not begin with a slash", "write a path, such as /public"
+        elif re.search(r"[*?#;\\%\s]", path) or not path.isprintable():
             reason = "holds a character that no path prefix has"
             fix = "write the plain beginning of the path, such as /public"
         elif any(segment in ("", ".", "..") for segment in segments):
@@ -454,10 +461,18 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         # The test suite reads these, to fail without a browser instead of skipping.
         if name.startswith("CORS_REQUIRE_"):
             continue
-        if name.startswith("CORS_") and name not in VARIABLES:
+        if name in VARIABLES:
+            continue
+        # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
+        if name.startswith("CORS_") or letters(name) in map(letters, VARIABLES):
             near = get_close_matches(name, VARIABLES, n=1, cutoff=0)
             fix = f"write {near[0]}" if near else "remove it"
             yield Fault(name, "", "is read by nothing", f"{fix}, or remove it", variable.where)
+
+
+def letters(name: str) -> str:
+    """Return the letters and digits of a name alone."""
+    return re.sub(r"[^A-Z0-9]", "", name)
 
 
 def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
@@ -481,3 +496,12 @@ def unresolved_markers(subject: Subject) -> Iterator[Fault]:
             reason = f"holds lines of {file.name} that an update could not merge"
             fix = f"put the lines you want into {file.name} and delete {rejected.value}"
             yield Fault(file.name, rejected.value, reason, fix, rejected.where)
+
+
+def unread_line(subject: Subject) -> Iterator[Fault]:
+    """Find lines of the dotenv files that are about the policy, and that no program reads."""
+    for file in subject.sources.files if subject.sources else ():
+        for line in unread_lines(file):
+            reason = "is not read: a quote is not closed, there is no =, or something follows"
+            fix = "write NAME=value, the value in two quotes or in none"
+            yield Fault(file.name, shown(line.value), reason, fix, line.where)

@@ -397,7 +397,7 @@ RULES: tuple[Rule, ...] = (
         "The next update compares with the recorded answer: it would touch this line, or conflict "
         "with it.",
         "CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200",
-        "copier update --data preflight_max_age=60",
+        "uvx copier update --defaults --data preflight_max_age=60",
         answers_disagree,
     ),
     Rule(
@@ -427,6 +427,16 @@ RULES: tuple[Rule, ...] = (
         "CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true",
         "CORS_GUARD_WRITES=true",
         checks.unguarded_writes,
+    ),
+    Rule(
+        "CORS041",
+        "E E E",
+        "A line of a dotenv file that is not read",
+        "A quote that is never closed makes a line unreadable, or swallows the lines after it. "
+        "Another file's line, or the default, would be in force instead.",
+        'CORS_GUARD_WRITES="true',
+        "CORS_GUARD_WRITES=true",
+        checks.unread_line,
     ),
 )
 

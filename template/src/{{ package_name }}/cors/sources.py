@@ -22,6 +22,10 @@ PROCESS = "the process environment"
 ENCODING = "utf-8-sig"
 
 ENVIRONMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+# What a line begins with that is about the policy, however it goes on.
+ABOUT_THE_POLICY = re.compile(
+    r"\s*(?:(?:export|set)\s+)?['\"]?(?:CORS_|ENVIRONMENT\b)", re.IGNORECASE
+)
 MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
 
 
@@ -89,6 +93,20 @@ def read_dotenv(file: Path) -> Iterator[Variable]:
             yield Variable(binding.key.upper(), binding.value or "", where)
 
 
+def unread_lines(file: Path) -> Iterator[Variable]:
+    """Yield each line about the policy that `read_dotenv` finds no value in.
+
+    Either it cannot be read itself, or it lies within the quotes of another variable.
+    """
+    for binding in parse_stream(StringIO(read_text(file))):
+        own_line = binding.value is not None
+        for number, line in enumerate(binding.original.string.split("\n"), binding.original.line):
+            if line.strip() and own_line:
+                own_line = False
+            elif ABOUT_THE_POLICY.match(line):
+                yield Variable("", line.strip(), f"{file.name}:{number}")
+
+
 def merge_markers(file: Path) -> Iterator[Variable]:
     """Yield each line that a conflicting update left in a dotenv file."""
     for number, line in enumerate(read_text(file).splitlines(), start=1):
@@ -117,21 +135,40 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     `.env.development` exists: an image built without that file refuses to start rather than serve
     production with development's policy. `directory` defaults to the working directory.
 
-    Raises ConfigurationError for an environment that nothing describes, or whose files cannot be
-    read (CORS031).
+    Raises ConfigurationError for an environment that nothing describes, for an empty ENVIRONMENT,
+    which somebody meant to fill, and for files that cannot be read (CORS031).
     """
     directory = directory or Path.cwd()
-    chosen = environment or os.environ.get("ENVIRONMENT", "").strip()
+    # In any case of letters, as all other variables.
+    given = next((os.environ[key] for key in os.environ if key.upper() == "ENVIRONMENT"), None)
+    if not environment and given is not None and not given.strip():
+        raise ConfigurationError([empty_environment(directory)])
+    chosen = environment or (given or "").strip()
     name = chosen or "development"
     candidates = (directory / f".env.{name}", directory / f".env.{name}.local")
     well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
     files = tuple(file for file in candidates if well_named and file.is_file())
     in_process = chosen and any(key.upper() == "CORS_ALLOWED_ORIGINS" for key in os.environ)
-    if not well_named or not (files or in_process):
+    # `prod` beside `.env.production` is a slip, and would be judged less strictly.
+    is_cut_short = any(each.startswith(name) for each in environments(directory) if each != name)
+    if not well_named or not (files or (in_process and not is_cut_short)):
         raise ConfigurationError([unknown_environment(name, bool(chosen), directory)])
     if not chosen:
         log.warning("ENVIRONMENT is not set: using development, from %s", files[0])
     return Sources(name, directory, files, read_variables(files))
+
+
+def empty_environment(directory: Path) -> Finding:
+    """Say that ENVIRONMENT is set to nothing."""
+    return Finding(
+        rule="CORS031",
+        variable="ENVIRONMENT",
+        value="",
+        reason="is set, but to nothing",
+        fix=f"name one of {', '.join(environments(directory)) or 'the environments'}, or unset it "
+        "for development",
+        where=PROCESS,
+    )
 
 
 def unknown_environment(name: str, chosen: bool, directory: Path) -> Finding:
@@ -140,17 +177,24 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Finding:
     near = [each for each in known if each.startswith(name.lower())]
     near += get_close_matches(name.lower(), known, n=1)
     listed = ", ".join(known) or "none"
+    in_process = any(key.upper() == "CORS_ALLOWED_ORIGINS" for key in os.environ)
     reason = (
-        f"names no environment: there is no .env.{name} in {directory} (there are: {listed}), "
-        "and CORS_ALLOWED_ORIGINS is not set in the process"
+        f"names no environment: there is no .env.{name} in {directory} (there are: {listed})"
+        + (", and it is cut short" if in_process else ", and no origins are set in the process")
     )
+    if ENVIRONMENT_NAME.fullmatch(name) is None:
+        reason = "names no environment: a name has lower-case letters, digits, - and _ in it"
     if not chosen:
         reason = (
             f"is not set, and there is no .env.development in {directory} to stand in "
             f"(there are: {listed})"
         )
     fix = f"set ENVIRONMENT={near[0]}" if near and chosen else "set ENVIRONMENT to one of them"
-    if not known:
+    if not chosen and in_process:
+        fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"
+    elif (bare := name.strip("\"' ").lower()) != name and ENVIRONMENT_NAME.fullmatch(bare):
+        fix = f"set ENVIRONMENT={bare}"
+    elif not known:
         fix = "start the service in the folder that holds its .env.<environment> files"
     return Finding(
         rule="CORS031",
