@@ -912,6 +912,13 @@ LOCATIONS: list[tuple[str, str | None, Reason | None, str]] = [
     ("https://user:pass@api.acme.com/there", None, USERINFO, "a password in it blocks"),
     ("https://user@evil.net/", None, USERINFO, "a user name as well"),
     ("https://[bad/", None, ELSEWHERE, "and what is no URL leads nowhere"),
+    ("\\\\evil.net/", None, ELSEWHERE, "backslashes are slashes"),
+    ("/\\evil.net/", None, ELSEWHERE, "in any mixture"),
+    ("///evil.net/", None, ELSEWHERE, "two or more of which lead to a host"),
+    ("https:///evil.net/", None, ELSEWHERE, "after a scheme as well"),
+    ("http:/evil.net/", None, ELSEWHERE, "after another scheme even one"),
+    ("\\there", "/there", None, "a single backslash begins a path"),
+    ("/there?next=\\\\evil.net", "/there?next=\\\\evil.net", None, "those in a query are text"),
 ]
 
 
@@ -924,6 +931,12 @@ def test_redirects_within_the_service_are_followed(
     assert judge(outcome) is reason
     assert [request.path for request in service.asked] == ["/", *([path] if path else [])]
     assert outcome.url == API + (path or "/")
+
+
+def test_two_locations_lead_nowhere() -> None:
+    service = Redirecting(headers=(*GRANT, ("Location", "/here")), location="/there")
+    assert judge(browse(service, Fetch(PAGE))) is ELSEWHERE
+    assert [request.path for request in service.asked] == ["/"]
 
 
 def test_page_of_the_service_may_be_redirected_to_a_url_with_a_password() -> None:

@@ -198,6 +198,9 @@ class _Underway:
             location = values(response.headers, "location")
             if response.status not in REDIRECTS or not location:
                 return
+            if len(set(location)) > 1:
+                why = f"redirected to {' and '.join(location)}, of which neither is followed"
+                raise NetworkError(Step.RESPONSE, Reason.REDIRECT_ELSEWHERE, location[0], why)
             self.redirect(response.status, location[0])
         raise NetworkError(Step.RESPONSE, Reason.TOO_MANY_REDIRECTS, self.url, "too many redirects")
 
@@ -394,10 +397,25 @@ def _is_trustworthy(scheme: str, host: str | None) -> bool:
     return scheme == "https" or local or re.fullmatch(r"127(\.\d+){3}", host) is not None
 
 
+def _with_plain_slashes(base: str, location: str) -> str:
+    """A Location as `urljoin` reads it like a browser.
+
+    To a browser, backslashes are slashes, and any number of them leads to a host (URL Standard,
+    "special authority ignore slashes state").
+    """
+    path = re.split("[?#]", location, maxsplit=1)[0]
+    after = location[len(path) :]
+    path = path.replace("\\", "/")
+    scheme = next((each for each in ("https:", "http:") if path.lower().startswith(each)), "")
+    rest = path[len(scheme) :]
+    names_a_host = rest.startswith("//") or (scheme and not base.startswith(scheme))
+    return (f"{scheme}//{rest.lstrip('/')}" if names_a_host else path) + after
+
+
 def _resolve(base: str, location: str) -> tuple[str, str, bool]:
     """A Location header's origin, its path with query, and whether it has a user or password."""
     try:
-        url = urlsplit(urljoin(base, location))
+        url = urlsplit(urljoin(base, _with_plain_slashes(base, location)))
         port = url.port
     except ValueError:
         return "", "", False
