@@ -960,8 +960,8 @@ YOURS: list[Mutant] = [
     Mutant(
         "Starlette's own middleware in the place of the strict one",
         MIDDLEWARE,
-        "self.cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())",
-        "self.cors = CORSMiddleware(super().__call__, **{name: value for name, value in "
+        "self._cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())",
+        "self._cors = CORSMiddleware(super().__call__, **{name: value for name, value in "
         "cors.middleware_arguments().items() if name in ('allow_origins', 'allow_credentials', "
         "'allow_methods', 'allow_headers', 'expose_headers', 'max_age')})",
         r"test_limits.*method_that_is_not_listed.*400",

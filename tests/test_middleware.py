@@ -926,7 +926,7 @@ def service_policy(**fields: Any) -> CORSPolicy:
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in POLICY.items()
     }
-    return CORSPolicy(environment="production", **(given | fields))
+    return CORSPolicy(environment="staging", guard_writes=True, **(given | fields))
 
 
 def build(**options: Any) -> CORSFastAPI:

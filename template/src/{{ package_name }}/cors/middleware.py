@@ -70,7 +70,8 @@ HARMLESS = frozenset(
     b"referrer-policy server server-timing set-cookie strict-transport-security transfer-encoding "
     b"via www-authenticate x-content-type-options x-frame-options x-request-id".split()
 )
-INITIALS = frozenset({b"a", b"A", b"v", b"V"})
+# ASGI wants bytes, but h11 also sends the text that some apps give it.
+INITIALS = frozenset({b"a", b"A", b"v", b"V", "a", "A", "v", "V"})
 
 # What a response is given, for a stranger and on a public path. Vary is always the first.
 VARY: Header = (b"vary", b"Origin")
@@ -199,7 +200,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         # Not a coroutine of its own: it would cost every chunk of a stream one more frame.
         def send_with_policy(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message["headers"] = self._rewrite(message.get("headers"), grant)
+                # A copy, because an app may send one message to several clients.
+                message = {**message, "headers": self._rewrite(message.get("headers"), grant)}
             return send(message)
 
         await self.app(scope, receive, send_with_policy)
@@ -256,9 +258,9 @@ class StrictCORSMiddleware(CORSMiddleware):
         answer = [*granted]
         varies: list[bytes] = []
         for name, value in pairs:
-            lower = name.lower()
+            lower = (name.encode("latin-1") if isinstance(name, str) else name).lower()
             if lower == b"vary":
-                varies.append(value)
+                varies.append(value.encode("latin-1") if isinstance(value, str) else value)
             elif lower.startswith(b"access-control-"):
                 self._report(lower)
             else:
@@ -344,8 +346,9 @@ class StrictCORSMiddleware(CORSMiddleware):
 class CORSFastAPI(FastAPI):
     """FastAPI behind a StrictCORSMiddleware that nothing can be wrapped around.
 
-    `cors` takes the policy, everything else goes to FastAPI. The attribute `cors` is the
-    middleware itself, for tools that look at the policy.
+    `cors` takes the policy, everything else goes to FastAPI. The attributes `cors_policy` and
+    `cors`, the policy and the middleware that enforces it, are for looking only: a policy that
+    took the place of this one would be audited by nobody.
 
     What `add_middleware` adds is inside FastAPI's own error handling, so a policy added that way is
     missing on an unhandled 500, and on what middleware added later answers.
@@ -354,20 +357,31 @@ class CORSFastAPI(FastAPI):
     def __init__(self, *, cors: CORSPolicy, **options: Any) -> None:
         """Build the app, and put the policy in front of it."""
         super().__init__(**options)
-        self.cors_policy = cors
-        self.cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())
+        self._cors_policy = cors
+        self._cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())
+
+    @property
+    def cors_policy(self) -> CORSPolicy:
+        """The policy that is enforced."""
+        return self._cors_policy
+
+    @property
+    def cors(self) -> StrictCORSMiddleware:
+        """The middleware that enforces it."""
+        return self._cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the policy see every request first; it calls FastAPI for what it lets through."""
         if scope["type"] == "lifespan" and (refusal := self._refusal()):
-            # A server prints the message and exits; an exception would be a traceback.
+            # A server prints the message and exits. The exception after it, which Starlette raises
+            # in this place too, is for Starlette's TestClient: without, it would wait for ever.
             await receive()
             await send({"type": "lifespan.startup.failed", "message": refusal})
-            return
+            raise RuntimeError(refusal)
         # FastAPI would do this only further in, and public paths are relative to it.
         if self.root_path:
             scope["root_path"] = self.root_path
-        await self.cors(scope, receive, send)
+        await self._cors(scope, receive, send)
 
     def _refusal(self) -> str:
         """Return why the finished app does not start: its routes, cookies and other middleware."""
@@ -426,7 +440,7 @@ def _prefix(path: str) -> str:
     """Return a public path in the form that a path plus a slash starts with."""
     if not path.startswith("/"):
         raise ValueError(f"public_paths contains {path!r}, which matches nothing: write '/{path}'.")
-    return path.rstrip("/") + "/"
+    return path.removesuffix("/") + "/"
 
 
 def _read(scope: Scope, names: dict[bytes, bytes]) -> dict[bytes, list[bytes]]:
