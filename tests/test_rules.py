@@ -15,9 +15,11 @@ from service.cors.rules import RULES, audit, find_rule
 from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from .rule_cases import CASES, Case
 
@@ -162,6 +164,47 @@ def with_stock_middleware_in_a_sub_app(policy: CORSPolicy) -> object:
     return app
 
 
+def on_a_host_of_its_own(policy: CORSPolicy) -> object:
+    inner = FastAPI()
+    inner.add_middleware(CORSMiddleware, allow_origins=["*"])
+    app = strict(policy)
+    app.host("old.acme.com", inner)
+    return app
+
+
+def behind_a_mounts_middleware(policy: CORSPolicy) -> object:
+    app = strict(policy)
+    inner = GZipMiddleware(CORSMiddleware(Starlette(), allow_origins=["*"]))
+    app.router.routes.append(Mount("/old", inner, middleware=[Middleware(GZipMiddleware)]))
+    return app
+
+
+def around_one_route(policy: CORSPolicy) -> object:
+    app = strict(policy)
+    around = [Middleware(CORSMiddleware, allow_origins=["*"])]
+    app.router.routes.append(Route("/old", lambda request: Response(), middleware=around))
+    return app
+
+
+def mounted_in_a_router(policy: CORSPolicy) -> object:
+    inner = FastAPI()
+    inner.add_middleware(CORSMiddleware, allow_origins=["*"])
+    router = APIRouter()
+    router.mount("/old", inner)
+    app = strict(policy)
+    app.include_router(router)
+    return app
+
+
+class AroundThePolicy(CORSFastAPI):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await FastAPI.__call__(self, scope, receive, send)
+
+
+def with_a_call_of_its_own(policy: CORSPolicy) -> object:
+    return AroundThePolicy(cors=policy)
+
+
 def with_other_middleware(policy: CORSPolicy) -> object:
     app = strict(policy)
     app.add_middleware(GZipMiddleware)
@@ -228,6 +271,11 @@ APP_CASES: tuple[tuple[str, str, Build, dict[str, Any], str], ...] = (
     ("CORS034", "a second policy as middleware", with_stock_middleware, {}, "E E E"),
     ("CORS034", "a second policy that is mounted", with_mounted_stock_middleware, {}, "E E E"),
     ("CORS034", "a second policy in a sub-app", with_stock_middleware_in_a_sub_app, {}, "E E E"),
+    ("CORS034", "a second policy on a host of its own", on_a_host_of_its_own, {}, "E E E"),
+    ("CORS034", "a second policy behind others", behind_a_mounts_middleware, {}, "E E E"),
+    ("CORS034", "a second policy around one route", around_one_route, {}, "E E E"),
+    ("CORS034", "a second policy in a router", mounted_in_a_router, {}, "E E E"),
+    ("CORS034", "a way around the policy", with_a_call_of_its_own, {}, "E E E"),
     ("CORS034", "other middleware and a sub-app", with_other_middleware, {}, "- - -"),
     ("CORS034", "an app as the template makes it", strict, {}, "- - -"),
     ("CORS035", "a DELETE that no front end may use", with_route("DELETE"), {}, "W W W"),
@@ -314,7 +362,7 @@ def test_the_rule_on_recorded_answers(
     subject = Subject(settings.as_policy(), sources, answers=answers)
     found = [each for each in audit(subject) if each.rule == "CORS037"]
     assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
-    assert all(each.variable == variable and "copier update --data" in each.fix for each in found)
+    assert all(each.variable == variable and "copier update --defaults --data" in each.fix for each in found)
 
 
 # --- The book itself --------------------------------------------------------------------------

@@ -17,8 +17,8 @@ SAFELISTED_METHODS = ("GET", "HEAD", "POST")
 def environments() -> list[str]:
     """Return the names of the environments that have a dotenv file."""
     names = (path.name.removeprefix(".env.") for path in ROOT.glob(".env.*"))
-    # A dot in the name: .local, an editor's .bak, an update's .rej.
-    return sorted(name for name in names if name != "example" and "." not in name)
+    # What has another character in its name is a .local file, an editor's copy, an update's .rej.
+    return sorted(n for n in names if n != "example" and re.fullmatch("[a-z0-9][a-z0-9_-]*", n))
 
 
 def items(text: str | None) -> tuple[str, ...]:

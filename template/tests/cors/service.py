@@ -30,10 +30,15 @@ PATIENCE, REST = 3.0, 0.25
 
 
 @cache
-def entrypoint() -> str:
-    """Return the module that `[tool.fastapi] entrypoint` names, such as `orders_api.main`."""
+def served() -> str:
+    """Return what `[tool.fastapi] entrypoint` serves, such as `orders_api.main:app`."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(pyproject["tool"]["fastapi"]["entrypoint"]).partition(":")[0]
+    return str(pyproject["tool"]["fastapi"]["entrypoint"])
+
+
+def entrypoint() -> str:
+    """Return the module of what is served, such as `orders_api.main`."""
+    return served().partition(":")[0]
 
 
 def package_module(name: str) -> Any:
@@ -111,7 +116,9 @@ class Service:
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
         self.own_routes = tuple(package_module("cors.app_routes").app_routes(self.app))
-        self.mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
+        mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
+        # Paths in what is mounted without routes to look at.
+        self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]
         # What got as far as the probe, and what got past the policy at all.
         self.handled: list[str] = []
         self.passed: list[str] = []
@@ -161,7 +168,7 @@ class Service:
     def own_paths(self) -> list[str]:
         """The paths of the service's own GET routes, with every parameter filled in."""
         paths = [filled(route.path) for route in self.own_routes if "GET" in route.methods]
-        paths += [f"{mount}{PROBE}" for mount in self.mounts]
+        paths += self.mounted_paths
         return [path for path in dict.fromkeys(paths) if self.is_answered(path)]
 
     def is_answered(self, path: str) -> bool:

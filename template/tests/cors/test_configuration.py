@@ -1,5 +1,8 @@
 """The configuration is judged before it is served: what the rules refuse does not start."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from .expected import ROOT, SAFELISTED_METHODS, environments
-from .service import Service, create_app, only_dotenv, package_module, sentences
+from .service import Service, create_app, only_dotenv, package_module, sentences, served
 
 # Lines of a production's dotenv file, several separated by a line break, and the rule that refuses
 # the last of them.
@@ -43,6 +46,7 @@ REFUSED = {
     "CORS_ALLOW_CREDENTIALS=maybe": "CORS038",
     "CORS_PUBLIC_PATHS=public": "CORS039",
     "CORS_ALLOW_CREDENTIALS=true": "CORS040",
+    'CORS_GUARD_WRITES="true': "CORS041",
 }
 
 CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"
@@ -157,11 +161,35 @@ def test_no_rule_refuses_this_environment(environment: str) -> None:
 
 def test_the_app_enforces_the_policy_of_its_settings(service: Service) -> None:
     """Nobody can ask over HTTP for an origin that is not known, so this looks inside."""
-    policy = service.app.cors_policy
-    assert (policy.environment, policy.allow_origins) == (
-        service.environment,
-        service.expected.listed,
+    policy, enforcer, promised = service.app.cors_policy, service.app.cors, service.expected
+    assert (policy.environment, policy.allow_origins) == (service.environment, promised.listed)
+    exact = {origin for origin in promised.listed if "*" not in origin}
+    assert set(enforcer.allow_origins) == exact
+    assert (enforcer.allow_origin_regex is None) == (len(exact) == len(set(promised.listed)))
+    assert (enforcer.guard_writes, set(enforcer.public_paths)) == (
+        promised.guard_writes,
+        set(promised.public_paths),
     )
+
+
+def test_what_is_served_follows_the_environment() -> None:
+    """`create_app` is tested everywhere else; this is what a server finds, in a process of its own.
+
+    Asked of one environment other than development: a service that ignores the name serves that.
+    """
+    others = [name for name in environments() if name not in ("development", "test")]
+    if not others:
+        pytest.skip("there is only development")
+    name = "production" if "production" in others else others[0]
+    module, _, app = served().partition(":")
+    code = f"from {module} import {app or 'app'} as app; print(ascii(app.cors_policy))"
+    with only_dotenv():
+        asked = {**os.environ, "ENVIRONMENT": name, "PYTHONPATH": os.pathsep.join(sys.path)}
+        found = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env=asked, capture_output=True, text=True
+        )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.splitlines()[-1] == ascii(create_app(name).cors_policy)
 
 
 @pytest.mark.parametrize("place", ["the app", "a mounted app"])

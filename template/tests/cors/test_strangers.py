@@ -91,11 +91,11 @@ def test_a_stranger_reads_none_of_the_services_own_routes(service: Service) -> N
 
 def test_a_stranger_opens_none_of_the_services_own_websockets(service: Service) -> None:
     """Nor does a handshake get as far as the code that would ask for a login."""
-    for route in service.own_routes:
-        if route.is_websocket:
-            with service.closed() as passed:
-                service.opens(filled(route.path), "https://evil.net")
-            assert passed == [], f"{service.environment}: https://evil.net may open {route.path}"
+    paths = [filled(route.path) for route in service.own_routes if route.is_websocket]
+    for path in (*paths, *service.mounted_paths):
+        with service.closed() as passed:
+            service.opens(path, "https://evil.net")
+        assert passed == [], f"{service.environment}: https://evil.net may open {path}"
 
 
 def test_a_page_of_a_host_that_looks_like_the_services_own_opens_no_websocket(

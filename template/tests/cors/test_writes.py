@@ -26,10 +26,15 @@ def passes(service: Service, method: str, path: str, headers: dict[str, str]) ->
 
 
 def writes(service: Service) -> Iterator[tuple[str, str]]:
-    """Yield method and path of everything that the service's own routes take writes for."""
+    """Yield method and path of everything that the service's own routes take writes for.
+
+    What is mounted and has no routes to look at may take any.
+    """
     for route in service.own_routes:
         for method in sorted(route.methods - SAFE_METHODS):
             yield method, filled(route.path)
+    for path in service.mounted_paths:
+        yield from ((method, path) for method in UNSAFE)
 
 
 @pytest.fixture

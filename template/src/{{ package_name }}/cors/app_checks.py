@@ -9,9 +9,9 @@ from typing import Any
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
+from starlette.routing import Host, Mount
 
-from .app_routes import AppRoute, app_routes
+from .app_routes import AppRoute, app_routes, included
 from .checks import METHODS, REQUEST_HEADERS, Fault, Subject
 from .middleware import CORSFastAPI
 from .sites import registrable_domain
@@ -33,22 +33,43 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
             "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
             "app.add_middleware instead of wrapping it",
         )
+    elif type(app).__call__ is not CORSFastAPI.__call__:
+        yield Fault(
+            "app",
+            type(app).__name__,
+            "has a __call__ of its own, which can step around the policy",
+            "remove it and add a middleware with app.add_middleware",
+        )
     for place in second_policies(app, "app"):
         reason = "answers with a CORS policy of its own, which nobody audits"
         yield Fault(place, "", reason, "remove it; the app's own policy answers for everything")
 
 
 def second_policies(app: Any, name: str) -> Iterator[str]:
-    """Yield where a CORSMiddleware was added to the app or to something mounted in it."""
+    """Yield where a CORSMiddleware was added to the app or to something in it."""
     for middleware in getattr(app, "user_middleware", ()):
         if inspect.isclass(middleware.cls) and issubclass(middleware.cls, CORSMiddleware):
             yield f"{name}.add_middleware({middleware.cls.__name__})"
-    for route in getattr(app, "routes", None) or ():
-        if isinstance(route, Mount):
-            inner = route.app
+    for route in included(getattr(app, "routes", None) or ()):
+        place = route_name(route, name)
+        # What a route or a mount calls may be wrapped several times.
+        inner = getattr(route, "app", None)
+        while inner is not None and inner is not app:
             if isinstance(inner, CORSMiddleware | CORSFastAPI):
-                yield f"{name}.mount({route.path!r}, {type(inner).__name__})"
-            yield from second_policies(inner, f"{name}.mount({route.path!r})")
+                yield f"{place[:-1]}, {type(inner).__name__})"
+            if isinstance(route, Mount | Host) and hasattr(inner, "routes"):
+                yield from second_policies(inner, place)
+                break
+            inner = getattr(inner, "app", None)
+
+
+def route_name(route: Any, name: str) -> str:
+    """Return how a route got into an app, as in `app.mount('/files')`."""
+    if isinstance(route, Mount):
+        return f"{name}.mount({route.path!r})"
+    if isinstance(route, Host):
+        return f"{name}.host({route.host!r})"
+    return f"{name}.route({getattr(route, 'path', '')!r})"
 
 
 def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +28,37 @@ class AppRoute:
 def app_routes(app: object) -> Iterator[AppRoute]:
     """Yield the routes of an application and of everything mounted in it.
 
-    What is mounted without routes of its own, such as static files, cannot be looked into.
+    What is mounted without routes of its own, such as static files, cannot be looked into; what
+    something wraps can.
     """
+    while not hasattr(app, "routes") and hasattr(app, "app"):
+        app = app.app
     yield from walk(getattr(app, "routes", None) or (), "")
 
 
 def walk(routes: Iterable[BaseRoute], prefix: str) -> Iterator[AppRoute]:
     """Yield the routes below a path prefix."""
-    for route in routes:
-        # FastAPI keeps an included router as one route; older releases copied its routes.
-        contexts = getattr(route, "effective_route_contexts", None)
-        if contexts is not None:
-            yield from walk((context.starlette_route or context for context in contexts()), prefix)
-        elif isinstance(route, Mount):
+    for route in included(routes):
+        if isinstance(route, Mount):
             yield from walk(route.routes or (), prefix + route.path)
+        elif isinstance(route, Host):
+            yield from walk(route.routes or (), prefix)
         elif isinstance(route, WebSocketRoute):
             yield app_route(route, prefix, frozenset())
         elif isinstance(route, Route) or hasattr(route, "endpoint"):
             # A route without a list of methods leaves them to its endpoint: GET at least.
             yield app_route(route, prefix, frozenset(getattr(route, "methods", None) or {"GET"}))
+
+
+def included(routes: Iterable[Any]) -> Iterator[Any]:
+    """Yield routes, and in the place of an included router the routes in it."""
+    for route in routes:
+        # FastAPI keeps an included router as one route; older releases copied its routes.
+        contexts = getattr(route, "effective_route_contexts", None)
+        if contexts is None:
+            yield route
+        else:
+            yield from included(context.starlette_route or context for context in contexts())
 
 
 def app_route(route: Any, prefix: str, methods: frozenset[str]) -> AppRoute:

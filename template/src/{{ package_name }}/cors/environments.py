@@ -1,6 +1,8 @@
 """One environment as the commands see it: its settings, its findings, and the app it makes."""
 
 import os
+import re
+import tomllib
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +15,9 @@ from .middleware import CORSFastAPI
 from .rules import audit
 from .settings import read_settings
 from .sources import environments, find_sources
+
+# The message of a driver that cannot connect shows the URL with its password.
+USER_INFO = re.compile(r"://[^\s@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ def with_its_app(environment: Environment, settings: Settings, subject: Subject)
     """Return the environment with its app, and with the findings that the app adds."""
     try:
         app = create_app(settings)
+        wrapped = replace(subject, app=served())
     except ConfigurationError as error:
         return Environment(environment.name, environment.findings + error.findings, settings)
     except Exception as error:
@@ -68,28 +74,48 @@ def with_its_app(environment: Environment, settings: Settings, subject: Subject)
             rule="APP",
             variable="create_app",
             value="",
-            reason=f"raised {type(error).__name__}: {error}",
+            reason=f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}",
             fix="make it work without the services it connects to, or check with --no-app",
         )
         return Environment(environment.name, (*environment.findings, finding), settings)
-    findings = tuple(audit(replace(subject, app=app)))
-    return Environment(environment.name, findings, settings, app)
+    findings = [*audit(replace(subject, app=app)), *audit(wrapped)]
+    if isinstance(app, CORSFastAPI) and app.cors_policy != subject.policy:
+        findings += audit(Subject(app.cors_policy, app=app))
+    return Environment(environment.name, tuple(dict.fromkeys(findings)), settings, app)
 
 
 def create_app(settings: Settings) -> object:
-    """Create the app for these settings; what is served, if something else wraps it."""
+    """Create the app for these settings; what is served, if something wraps that."""
     # The module makes an app of its own when it is imported, for the environment of the process.
     before = os.environ.get("ENVIRONMENT")
     os.environ["ENVIRONMENT"] = settings.environment
     try:
         main = import_module("..main", __package__)
+        app = served()
     finally:
         if before is None:
             del os.environ["ENVIRONMENT"]
         else:
             os.environ["ENVIRONMENT"] = before
-    if not isinstance(main.app, CORSFastAPI):
-        served: object = main.app
-        return served
+    if not isinstance(app, CORSFastAPI):
+        return app
     created: object = main.create_app(settings)
     return created
+
+
+def served() -> object:
+    """Return what `[tool.fastapi] entrypoint` in pyproject.toml serves of this package.
+
+    Without one, that is main.app.
+
+    It is made once in a process, for the environment in which it is first asked for.
+    """
+    try:
+        pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+        module, _, name = pyproject["tool"]["fastapi"]["entrypoint"].partition(":")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        module, name = "", ""
+    if module.partition(".")[0] != (__package__ or "").partition(".")[0]:
+        module, name = "..main", "app"
+    app: object = getattr(import_module(module, __package__), name or "app")
+    return app
