@@ -50,15 +50,31 @@ def answers_in(text: str) -> dict[str, Any]:
         raise MisuseError(f"ANSWERS={text} is not YAML: {error}") from None
     if not isinstance(answers, dict):
         raise MisuseError(f"ANSWERS={text} holds no answers: write `question: answer`, one a line.")
-    questions = [
-        name for name in yaml.safe_load((TEMPLATE / "copier.yml").read_text()) if name[0] != "_"
-    ]
-    for name in answers:
-        if name not in questions and not str(name).startswith("_"):
-            near = get_close_matches(str(name), questions, n=1)
-            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(questions)}."
-            raise MisuseError(f"ANSWERS={text} answers `{name}`, which is no question: {hint}")
+    for name, answer in answers.items():
+        if not str(name).startswith("_"):
+            check_answer(text, str(name), answer)
     return answers
+
+
+def check_answer(text: str, name: str, answer: object) -> None:
+    """Raise MisuseError for an answer to no question, or of a type that its question has not."""
+    asked = {
+        name: question
+        for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text()).items()
+        if name[0] != "_" and question.get("when") is not False
+    }
+    if name not in asked:
+        near = get_close_matches(name, asked, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(asked)}."
+        raise MisuseError(f"ANSWERS={text} answers `{name}`, which is no question: {hint}")
+    if asked[name].get("multiselect"):
+        if not isinstance(answer, list):
+            raise MisuseError(f"ANSWERS={text}: `{name}` is a list: write [{answer or ''}].")
+    elif answer is None:
+        raise MisuseError(f"ANSWERS={text}: `{name}` has no answer: write '' for none.")
+    elif isinstance(answer, list):
+        joined = ",".join(map(str, answer))
+        raise MisuseError(f"ANSWERS={text}: `{name}` is no list but text: write '{joined}'.")
 
 
 def main(dest: str = "", answers: str = "") -> int:
@@ -76,7 +92,10 @@ def main(dest: str = "", answers: str = "") -> int:
     except CopierAnswersInterrupt:
         print("Interrupted: nothing was written.", file=sys.stderr)
         return 1
-    except (CopierError, ValueError) as error:
+    except OSError as error:
+        print(f"DEST={dest} cannot be made: {error.strerror}.", file=sys.stderr)
+        return 1
+    except (CopierError, TypeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -151,7 +151,7 @@ def test_a_dotenv_line_that_the_answers_do_not_know_is_told_with_the_command(
     result = cors(project, "check", "-e", "staging")
     assert result.returncode == 0
     assert "CORS037" in result.stdout
-    assert "copier update --data staging_origins=https://next.acme.com" in result.stdout
+    assert "copier update --defaults --data staging_origins=https://next.acme.com" in result.stdout
 
 
 def test_show_puts_the_environments_side_by_side(project: Path) -> None:

@@ -1,5 +1,6 @@
 """The recorded answers: what `copier update` believes the dotenv files to say."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shlex import quote
@@ -17,6 +18,7 @@ from .checks import (
     Subject,
 )
 
+UPDATE = "uvx copier update --defaults --data"
 ANSWERS_FILE = ".copier-answers.yml"
 
 # The questions whose answer stands in the dotenv file of every environment.
@@ -53,7 +55,8 @@ def answers_disagree(subject: Subject) -> Iterator[Fault]:
             continue
         if items(found.value) != items(str(answer)):
             reason = f"is not the recorded answer to {question}, {str(answer)!r}"
-            fix = f"record it with copier update --data {quote(f'{question}={found.value}')}"
+            recorded = ",".join(items(found.value))
+            fix = f"record it with {UPDATE} {quote(f'{question}={recorded}')}"
             yield Fault(variable, found.value, reason, fix)
     yield from credentials_disagree(subject)
 
@@ -64,8 +67,12 @@ def questions(environment: str) -> dict[str, str]:
 
 
 def items(text: str) -> list[str]:
-    """Return the items of a list, for which blanks around commas make no difference."""
-    return [item.strip() for item in text.split(",") if item.strip()]
+    """Return the items of a list, for which neither JSON nor blanks make a difference."""
+    try:
+        found = json.loads(text) if text.strip().startswith("[") else text.split(",")
+    except ValueError:
+        found = [text]
+    return [str(item).strip() for item in found if str(item).strip()]
 
 
 def credentials_disagree(subject: Subject) -> Iterator[Fault]:
@@ -80,5 +87,5 @@ def credentials_disagree(subject: Subject) -> Iterator[Fault]:
     without = {True: "cookies", False: "none"}
     recorded = (with_bearer if answer in ("bearer", "both") else without)[allowed]
     reason = f"is not what the recorded answer to credentials, {answer!r}, says"
-    fix = f"record it with copier update --data credentials={recorded}"
+    fix = f"record it with {UPDATE} credentials={recorded}"
     yield Fault(CREDENTIALS, subject.variables[CREDENTIALS].value, reason, fix)

@@ -218,7 +218,7 @@ def probe(
         ProbeFormat.text
     ),
     timeout: Annotated[
-        float, typer.Option(help="For each request.", min=0.1, metavar="SECONDS")
+        float, typer.Option(help="For each request.", min=0.1, max=600, metavar="SECONDS")
     ] = 10,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Take any certificate, self-signed ones too.")

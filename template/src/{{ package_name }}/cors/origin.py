@@ -206,7 +206,8 @@ def shown(text: str) -> str:
     before, at, after = text.rpartition("@")
     if at:
         scheme, slashes, user = before.rpartition("://")
-        if "/" not in user:
+        # A slash ends the host, unless a password has one in it.
+        if "/" not in user or ":" in user:
             text = f"{scheme}{slashes}***@{after}"
     if len(text) > _LONGEST_SHOWN:
         text = text[:_LONGEST_SHOWN] + "…"

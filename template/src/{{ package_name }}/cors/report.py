@@ -22,7 +22,7 @@ def table(*columns: str, markdown: bool = False) -> Table:
     """Return an empty table in the one style that the commands have."""
     drawn = Table(box=MARKDOWN if markdown else SIMPLE, show_edge=markdown, pad_edge=markdown)
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        drawn.add_column(Text(column), overflow="fold")
     return drawn
 
 

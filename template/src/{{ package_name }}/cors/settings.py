@@ -8,10 +8,11 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from .checks import Subject
 from .findings import ConfigurationError, Finding
+from .origin import shown
 from .policy import CORSPolicy, strictness_of
 from .rules import audit
 from .sources import ENCODING, Sources, find_sources
@@ -39,7 +40,7 @@ def split_list(value: object) -> object:
         return items
     try:
         items = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise not_a_list("begins like JSON but is none") from None
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise not_a_list("is JSON, but no list of strings")
@@ -140,6 +141,8 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
     arguments: dict[str, Any] = {"_env_file": sources.files, "environment": sources.environment}
     try:
         settings = cls(**arguments)
+    except SettingsError as error:
+        return None, [not_json(error, cls, sources)]
     except ValidationError as error:
         findings = [unreadable(details, sources) for details in error.errors()]
         unread = {str(details["loc"][0]) for details in error.errors()}
@@ -154,6 +157,25 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
         )
         return None, findings + list(audit(subject))
     return settings, list(audit(Subject(settings.as_policy(), sources)))
+
+
+def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) -> Finding:
+    """Return the finding for a list or an object of your own that is not written as JSON.
+
+    pydantic-settings ends there, before it reads any other variable, and names the field in its
+    message alone.
+    """
+    name = next((name for name in cls.model_fields if f'"{name}"' in str(error)), "")
+    variable = sources.variables.get(name.upper())
+    return Finding(
+        rule="SETTINGS",
+        variable=name.upper() or "the settings",
+        value="",
+        reason="is a list or an object in settings.py, and its text is not JSON",
+        fix='write it as JSON, a list as ["a","b"]; or declare it as the lists of '
+        "cors/settings.py are, with NoDecode",
+        where=variable.where if variable else "",
+    )
 
 
 def unreadable(details: ErrorDetails, sources: Sources) -> Finding:
@@ -174,7 +196,7 @@ def unreadable(details: ErrorDetails, sources: Sources) -> Finding:
         reason = "is not a whole number of seconds" if value else "is empty"
     elif details["type"] == "CORS001":
         rule, reason = "CORS001", details["ctx"]["reason"]
-        fix = 'write a,b without quotes or JSON: ["a","b"]'
+        value, fix = shown(value), 'write a,b without quotes or JSON: ["a","b"]'
     elif name.startswith("CORS_"):
         rule, fix = "CORS038", "write true or false"
         reason = "is neither true nor false" if value else "is empty"

@@ -1,5 +1,6 @@
 """The command: start the service and the pages, open the browser, wait for Ctrl-C."""
 
+import logging
 import time
 import webbrowser
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ...settings import Settings
-from .. import report
+from .. import report, startup
 from ..environments import create_app, examine, named
 from ..findings import ConfigurationError
 from ..origin import parse
@@ -40,6 +41,8 @@ def run_lab(name: str | None, port: int, console: Console, *, open_browser: bool
     if environment.settings is None or environment.is_refused:
         report.findings_as_text([environment], console)
         return 1
+    # It would warn of the lab's own routes.
+    logging.getLogger(startup.__name__).setLevel(logging.ERROR)
     lab = Lab(environment.settings, find_sources(environment.name))
     try:
         lab.start(port)
