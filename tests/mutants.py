@@ -1029,6 +1029,53 @@ YOURS: list[Mutant] = [
         r"test_strangers.*nothing.*unrelated",
     ),
     Mutant(
+        "what is served has development's policy everywhere",
+        MAIN,
+        SERVED,
+        'app = create_app(Settings.load("development"))',
+        r"test_configuration.*what_is_served.*development",
+    ),
+    Mutant(
+        "what is served is wrapped under another name",
+        "pyproject.toml",
+        '.main:app"',
+        '.main:create_app"',
+        r"test_configuration.*no_rule_refuses.*CORS034",
+    ),
+    Mutant(
+        "a second policy is added to what is served",
+        MAIN,
+        SERVED,
+        f"{SERVED}\nfrom fastapi.middleware.cors import CORSMiddleware\n"
+        "app.add_middleware(CORSMiddleware, allow_origins=['*'])",
+        r"test_configuration.*no_rule_refuses.*CORS034",
+    ),
+    Mutant(
+        "another middleware takes the place of the policy's",
+        MAIN,
+        ROUTES,
+        f"{ROUTES}\n"
+        "    from .cors.middleware import StrictCORSMiddleware\n"
+        "    arguments = settings.cors_policy().middleware_arguments()\n"
+        "    arguments['allow_origin_regex'] = r'https://.*\\.partner\\.io'\n"
+        "    app._cors = StrictCORSMiddleware(app.cors.app, **arguments)",
+        r"test_configuration.*policy_of_its_settings.*partner",
+    ),
+    Mutant(
+        "a subclass that lets writes to a mounted app around the policy",
+        MAIN,
+        CREATED,
+        "class App(CORSFastAPI):\n"
+        "        async def __call__(self, scope, receive, send):\n"
+        "            chat = scope.get('path', '').startswith('/chat')\n"
+        "            around = chat and scope.get('method') != 'GET'\n"
+        "            call = FastAPI.__call__ if around else super().__call__.__func__\n"
+        "            await call(self, scope, receive, send)\n"
+        "    app = App(cors=settings.cors_policy())\n"
+        "    app.mount('/chat', lambda scope, receive, send: None)",
+        r"test_configuration.*no_rule_refuses.*CORS034",
+    ),
+    Mutant(
         "a cookie that no other site gets back",
         "src/routes/session.py",
         "response.set_cookie(COOKIE, session, **settings.session_cookie)",

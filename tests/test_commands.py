@@ -154,6 +154,38 @@ def test_a_dotenv_line_that_the_answers_do_not_know_is_told_with_the_command(
     assert "copier update --defaults --data staging_origins=https://next.acme.com" in result.stdout
 
 
+def test_a_list_in_json_is_the_answer_all_the_same(project: Path) -> None:
+    one, json = "=https://staging.acme.com\n", '=["https://staging.acme.com"]\n'
+    edit(project, ".env.staging", one, json)
+    assert "CORS037" not in cors(project, "check", "-e", "staging").stdout
+    edit(project, ".env.staging", json, '=["https://a.acme.com","https://b.acme.com"]\n')
+    told = cors(project, "check", "-e", "staging").stdout
+    assert "--data staging_origins=https://a.acme.com,https://b.acme.com" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("unread", 'CORS_ALLOWED_ORIGINS="https://me:hunter2@a.acme.com","https://b.acme.com"'),
+        ("json", 'CORS_ALLOWED_ORIGINS=["https://me:hunter2@app.acme.com"'),
+        ("slash", "CORS_ALLOWED_ORIGINS=https://me:hunter2/x@app.acme.com"),
+    ],
+)
+def test_a_password_in_an_origin_is_never_printed(project: Path, name: str, text: str) -> None:
+    (project / f".env.{name}").write_text(text + "\n")
+    result = cors(project, "check", "-e", name)
+    assert result.returncode == 1
+    assert "acme.com" in result.stdout
+    assert "hunter2" not in result.stdout + result.stderr
+
+
+def test_markup_in_an_argument_is_text(project: Path) -> None:
+    for command in ("show", "check"):
+        result = cors(project, command, "-e", "[/red]")
+        assert "[/red]" in result.stdout
+        assert "Traceback" not in result.stderr
+
+
 def test_show_puts_the_environments_side_by_side(project: Path) -> None:
     result = cors(project, "show")
     assert result.returncode == 0

@@ -33,6 +33,7 @@ def test_make_new_renders_an_answer_file(tmp_path: Path) -> None:
     assert "CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com\n" in text
 
 
+EXAMPLE = str(TEMPLATE / "examples" / "closed.yml")
 MISTAKES = {
     "no folder": (("",), "DEST is missing"),
     "a file": (("occupied/file",), "is a file"),
@@ -41,6 +42,11 @@ MISTAKES = {
     "answers that are no YAML": (("new", "broken.yml"), "is not YAML"),
     "answers that are a list": (("new", "list.yml"), "holds no answers"),
     "a misspelt question": (("new", "typo.yml"), "did you mean `production_origins`?"),
+    "text where a list is due": (("new", "text.yml"), "`environments` is a list"),
+    "a list where text is due": (("new", "listed.yml"), "write 'https://app.acme.com'"),
+    "no answer": (("new", "empty.yml"), "`production_origins` has no answer: write ''"),
+    "an answer that is computed": (("new", "hidden.yml"), "`cookies`, which is no question"),
+    "a folder that cannot be made": (("/proc/new", EXAMPLE), "DEST=/proc/new cannot be made"),
     "a refused answer": (("new", "slash.yml"), "write `https://app.acme.com`"),
 }
 
@@ -54,6 +60,10 @@ def test_a_mistake_is_said_in_a_line_and_writes_nothing(
     (tmp_path / "broken.yml").write_text("a: [")
     (tmp_path / "list.yml").write_text("- a")
     (tmp_path / "typo.yml").write_text("prodution_origins: https://app.acme.com")
+    (tmp_path / "text.yml").write_text("environments: production")
+    (tmp_path / "listed.yml").write_text("production_origins: [https://app.acme.com]")
+    (tmp_path / "empty.yml").write_text("production_origins:")
+    (tmp_path / "hidden.yml").write_text("cookies: true")
     (tmp_path / "slash.yml").write_text("production_origins: https://app.acme.com/")
     result = run(tmp_path, "python", NEW, *arguments)
     assert result.returncode in (1, 2)

@@ -1087,6 +1087,37 @@ def test_a_handlers_own_header_does_not_get_out(client: TestClient) -> None:
     assert "access-control-allow-origin" not in response.headers
 
 
+def test_headers_given_as_text_do_not_get_out_either() -> None:
+    """No ASGI, but h11 sends them all the same."""
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        headers = [("access-control-allow-origin", STRANGER), ("vary", "Cookie"), ("x-a", "1")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    answer = request(strict(inner), headers={"origin": STRANGER})
+    sent = answer.messages[0]["headers"]
+    assert sent == [(b"vary", b"Cookie, Origin"), (b"x-a", b"1")]
+
+
+def test_a_message_that_an_app_sends_twice_keeps_no_grant() -> None:
+    start = {"type": "http.response.start", "status": 200, "headers": []}
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+
+    request(strict(inner), headers=FROM_APP)
+    assert start["headers"] == []
+
+
+def test_the_policy_of_an_app_cannot_be_swapped(app: CORSFastAPI) -> None:
+    with pytest.raises(AttributeError):
+        app.cors = strict()  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        app.cors_policy = service_policy()  # type: ignore[misc]
+
+
 def test_a_preflight_is_answered_for_any_path(client: TestClient) -> None:
     for path in ("/items", "/missing"):
         headers = {**FROM_APP, "access-control-request-method": "PUT"}

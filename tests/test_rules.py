@@ -362,7 +362,10 @@ def test_the_rule_on_recorded_answers(
     subject = Subject(settings.as_policy(), sources, answers=answers)
     found = [each for each in audit(subject) if each.rule == "CORS037"]
     assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
-    assert all(each.variable == variable and "copier update --defaults --data" in each.fix for each in found)
+    assert all(
+        each.variable == variable and "copier update --defaults --data" in each.fix
+        for each in found
+    )
 
 
 # --- The book itself --------------------------------------------------------------------------

@@ -128,6 +128,85 @@ def test_a_second_policy_stops_the_start_of_a_server(project: Path) -> None:
     assert "Traceback" not in printed
 
 
+def test_a_refused_app_fails_the_tests_that_use_it_instead_of_hanging(project: Path) -> None:
+    main = project / "src" / "orders_api" / "main.py"
+    second = "    app.add_middleware(CORSMiddleware, allow_origins=['*'])\n    return app"
+    text = main.read_text().replace("    return app", second)
+    main.write_text("from starlette.middleware.cors import CORSMiddleware\n" + text)
+    result = run(project, "python", "-m", "pytest", "-q", "-x", "tests/test_routes.py")
+    assert result.returncode == 1
+    assert "CORS034 error: app.add_middleware(CORSMiddleware)" in result.stdout
+
+
+def test_a_policy_that_no_settings_made_is_judged_at_the_start(project: Path) -> None:
+    main = project / "src" / "orders_api" / "main.py"
+    text = main.read_text().replace(
+        "cors=settings.cors_policy()",
+        "cors=replace(settings.cors_policy(), allow_origins=('https://*.vercel.app',))",
+    )
+    main.write_text("from dataclasses import replace\n" + text)
+    command = ("uvicorn", "orders_api.main:app", "--port", str(free_port()))
+    result = run(project, *command, ENVIRONMENT="production")
+    assert result.returncode != 0
+    assert "CORS014 error" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_finding_of_the_start_names_file_and_line(project: Path) -> None:
+    routes = project / "src" / "orders_api" / "routes" / "token.py"
+    routes.write_text(
+        "from fastapi import APIRouter, Depends\n"
+        "from fastapi.security import HTTPBearer\n"
+        "router = APIRouter(dependencies=[Depends(HTTPBearer())])\n"
+        "@router.get('/token')\n"
+        "def token() -> None: ...\n"
+    )
+    command = ("uvicorn", "orders_api.main:app", "--port", str(free_port()))
+    result = run(project, *command, ENVIRONMENT="production")
+    assert "CORS027 error: CORS_ALLOW_HEADERS (.env.production:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"ENVIRONMENT": ""}, "is set, but to nothing"),
+        ({"ENVIRONMENT": "  "}, "is set, but to nothing"),
+        ({"ENVIRONMENT": '"production"'}, "Fix: set ENVIRONMENT=production"),
+        ({"ENVIRONMENT": "prod", "CORS_ALLOWED_ORIGINS": "http://localhost:3000"}, "cut short"),
+    ],
+    ids=str,
+)
+def test_an_environment_that_is_hardly_meant_is_refused(
+    project: Path, variables: dict[str, str], message: str
+) -> None:
+    result = run(project, "python", "-c", "import orders_api.main", **variables)
+    assert result.returncode == 1
+    assert message in result.stderr
+
+
+def test_the_name_of_the_environment_is_read_in_any_case_of_letters(project: Path) -> None:
+    code = "from orders_api.main import app; print(app.cors_policy.environment)"
+    result = run(project, "python", "-c", code, environment="production")
+    assert result.stdout == "production\n", result.stderr
+
+
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+def test_a_list_of_ones_own_with_commas_is_said_in_a_line(
+    project: Path, command: tuple[str, ...]
+) -> None:
+    settings = project / "src" / "orders_api" / "settings.py"
+    settings.write_text(settings.read_text() + "\n    servers: list[str] = []\n")
+    dotenv = project / ".env.production"
+    dotenv.write_text(dotenv.read_text() + "SERVERS=hunter2.internal,b.internal\n")
+    result = run(project, *command, ENVIRONMENT="production")
+    printed = result.stdout + result.stderr
+    assert result.returncode not in (0, None)
+    assert "SETTINGS error: SERVERS (.env.production:" in printed
+    assert "write it as JSON" in printed
+    assert "Traceback" not in printed
+    assert "hunter2" not in printed
+
+
 def test_all_defaults_start_with_every_deployed_environment_closed(tmp_path: Path) -> None:
     project = render(tmp_path / "orders-api", {})
     for environment in ("staging", "production"):

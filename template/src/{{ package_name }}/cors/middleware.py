@@ -258,9 +258,11 @@ class StrictCORSMiddleware(CORSMiddleware):
         answer = [*granted]
         varies: list[bytes] = []
         for name, value in pairs:
-            lower = (name.encode("latin-1") if isinstance(name, str) else name).lower()
+            if isinstance(name, str):
+                name, value = name.encode("latin-1"), value.encode("latin-1")
+            lower = name.lower()
             if lower == b"vary":
-                varies.append(value.encode("latin-1") if isinstance(value, str) else value)
+                varies.append(value)
             elif lower.startswith(b"access-control-"):
                 self._report(lower)
             else:
