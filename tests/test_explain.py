@@ -201,6 +201,33 @@ QUESTIONS = (
         ("are of one site",),
     ),
     Case(
+        "a WebSocket is judged by its origin, and no handler runs for a stranger",
+        ("https://evil.net", "GET", "wss://api.acme.com/chat", *PRODUCTION),
+        1,
+        (
+            "https://evil.net: WebSocket /chat in production: blocked at the step `origin`",
+            "refused with 403 before it is accepted: no handler runs",
+            "WebSocket connection to 'wss://api.acme.com/chat' failed",
+            "Upgrade: websocket",
+            "The app has no WebSocket at /chat",
+            "The same in",
+        ),
+        ("carried out", "Access to fetch", "only its answer is hidden"),
+    ),
+    Case(
+        "a WebSocket of a listed page",
+        (APP, "GET", "wss://api.acme.com/chat", *PRODUCTION),
+        0,
+        ("reaches the app", "is allowed by CORS_ALLOWED_ORIGINS (.env.production:5)"),
+        ("failed",),
+    ),
+    Case(
+        "a public path opens no WebSocket",
+        ("https://evil.net", "GET", "wss://api.acme.com/items", "-e", "open"),
+        1,
+        ("public paths open no WebSocket",),
+    ),
+    Case(
         "a public path lets a stranger read",
         ("https://evil.net", "GET", "/items", "-e", "open"),
         0,

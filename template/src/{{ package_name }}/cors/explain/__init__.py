@@ -5,6 +5,8 @@
     steps.py       that answer as the steps of a browser
     remedy.py      the lines to change until the policy allows it
     explanation.py all of it together, for one environment
+    handshake.py   the same for a WebSocket
+    answer.py      either of the two, here and in the other environments
     messages.py    what browsers write into their console, message by message
     causes.py      what each message means, and what else may be behind it
     console.py     the messages found in a text that was copied from a console

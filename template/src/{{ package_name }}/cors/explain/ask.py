@@ -36,9 +36,8 @@ def ask(question: Question, policy: CORSPolicy, root_path: str = "") -> Outcome:
     Raises ValueError for a policy that cannot be enforced at all.
     """
     service = service_of(question, policy)
-    layer = StrictCORSMiddleware(stand_in(policy), **policy.middleware_arguments())
     browser = Browser(
-        ASGITransport(mounted(layer, root_path), service),
+        transport(policy, service, root_path),
         service,
         cookie="session=x",
         registrable_domain=registrable_domain,
@@ -53,13 +52,34 @@ def ask(question: Question, policy: CORSPolicy, root_path: str = "") -> Outcome:
     return browser.fetch(fetch)
 
 
+def shakes_hands(question: Question, policy: CORSPolicy, root_path: str = "") -> bool:
+    """Return whether the page's WebSocket reaches a handler under this policy."""
+    service = service_of(question, policy)
+    origin = (("origin", question.origin),)
+    answer = transport(policy, service, root_path).websocket(question.path, origin)
+    return bool(answer.status == 101)
+
+
+def transport(policy: CORSPolicy, service: str, root_path: str) -> ASGITransport:
+    """Return a way to the policy layer as the service has it."""
+    layer = StrictCORSMiddleware(stand_in(policy), **policy.middleware_arguments())
+    return ASGITransport(mounted(layer, root_path), service)
+
+
 def stand_in(policy: CORSPolicy) -> ASGIApp:
-    """Return an app that answers every request with all the headers that a script may read."""
+    """Return an app that accepts every WebSocket, and answers every request with all the headers
+    that a script may read.
+    """
     names = [name for name in policy.expose_headers if name != "*"]
     headers = [(b"content-type", b"application/json")]
     headers += [(name.lower().encode("latin-1"), b"x") for name in names]
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": 1000, "reason": ""})
+            return
         start: dict[str, Any] = {"type": "http.response.start", "status": 200}
         await send(start | {"headers": list(headers)})
         await send({"type": "http.response.body", "body": b""})

@@ -10,9 +10,10 @@ from rich.console import Console
 from ..environments import Environment, examine
 from ..sources import PROCESS
 from . import report
+from .answer import elsewhere, explain
 from .console import read_console
 from .diagnosis import Given, diagnose
-from .explanation import elsewhere, explain, refusals
+from .explanation import refusals
 from .question import QuestionError, read_question
 
 USAGE = (

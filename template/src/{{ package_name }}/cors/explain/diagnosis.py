@@ -9,9 +9,10 @@ from typing import Literal
 from ..browser.headers import SAFELISTED_METHODS
 from ..environments import Environment
 from ..policy import CORSPolicy
+from .answer import elsewhere, explain
 from .causes import BY_ID, Cause, Suspect
 from .console import Reading, origin_of
-from .explanation import Explanation, elsewhere, explain, policy_of
+from .explanation import Explanation, policy_of
 from .question import Question, QuestionError, read_question, without_query
 
 # What a status tells that came without a permission to read it.

@@ -13,14 +13,14 @@ from starlette.routing import compile_path
 from ..app_routes import app_routes
 from ..browser import Step as Stage
 from ..browser import console_message
-from ..environments import Environment, examine, named
+from ..environments import Environment
 from ..findings import ConfigurationError, Finding
 from ..middleware import SAFE_METHODS, CORSFastAPI
 from ..origin import Origin, OriginError, parse
 from ..policy import CORSPolicy
 from ..sites import registrable_domain
 from ..sources import Variable, find_sources
-from .ask import UNKNOWN_SERVICE, ask, service_of
+from .ask import UNKNOWN_SERVICE, service_of
 from .question import Question
 from .remedy import Change, attempts, last_changes
 from .steps import Case, Step, is_refused_by_guard, steps
@@ -74,8 +74,8 @@ def variables_of(name: str, directory: Path | None = None) -> Mapping[str, Varia
         return {}
 
 
-def explain(question: Question, environment: Environment) -> Explanation:
-    """Answer a question for an environment that is not refused."""
+def explain_request(question: Question, environment: Environment) -> Explanation:
+    """Answer a question about a request for an environment that is not refused."""
     policy = policy_of(environment)
     root_path = str(getattr(environment.app, "root_path", ""))
     variables = variables_of(environment.name)
@@ -122,22 +122,6 @@ def curl(options: str, url: str, headers: list[str]) -> str:
     """Return a curl command, quoted for a shell."""
     given = "".join(f" -H {quote(header)}" for header in headers)
     return f"curl {options} {quote(url)}{given}"
-
-
-def elsewhere(question: Question, current: str) -> dict[str, str]:
-    """Return what becomes of the same request in the other environments."""
-    verdicts = {}
-    for name in named():
-        if name == current:
-            continue
-        other = examine(name, with_app=False)
-        if refusals(other):
-            verdicts[name] = "refused: it does not start"
-        else:
-            outcome = ask(question, policy_of(other))
-            passes = outcome.allowed and not is_refused_by_guard(outcome)
-            verdicts[name] = "allowed" if passes else "blocked"
-    return verdicts
 
 
 # --- What else is worth knowing ---------------------------------------------------------------

@@ -31,7 +31,7 @@ class QuestionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a script on a page wants to do.
+    """What a script on a page wants to do: a request, or the handshake of a WebSocket.
 
     `service` is the origin of the service where it is known. `notes` say how the input was read
     where that is not obvious.
@@ -44,6 +44,7 @@ class Question:
     credentials: bool = False
     service: str | None = None
     notes: tuple[str, ...] = ()
+    is_socket: bool = False
 
     def spelled(self, name: str) -> str:
         """Return a header name as it was typed; browsers send it in lower case."""
@@ -145,7 +146,8 @@ def read_path(question: Question, text: str) -> Question:
         raise QuestionError(f"{shown(without_query(text))} is no URL of a service") from None
     if not isinstance(service, Origin):
         raise QuestionError(f"{shown(without_query(text))} is no URL of a service")
-    return replace(read_path(question, url.path), service=str(service))
+    is_socket = scheme != url.scheme
+    return replace(read_path(question, url.path), service=str(service), is_socket=is_socket)
 
 
 def read_header(text: str) -> tuple[str, str]:

@@ -98,7 +98,8 @@ def asked(question: Question) -> str:
     extras = [f"{name}: …" for name, _ in question.headers]
     extras += ["credentials"] if question.credentials else []
     given = f" with {', '.join(extras)}" if extras else ""
-    return f"{question.origin}: {question.method} {question.path}{given}"
+    method = "WebSocket" if question.is_socket else question.method
+    return f"{question.origin}: {method} {question.path}{given}"
 
 
 def step_row(step: Step) -> tuple[Text, ...]:
