@@ -72,6 +72,10 @@ FIXES = {
         "cookies without the write guard were served",
         "CORS040",
     ),
+    "1.2.0": Fix(
+        "lines that cannot be read were passed over",
+        "CORS041",
+    ),
 }
 
 

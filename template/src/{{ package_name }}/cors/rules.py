@@ -365,7 +365,8 @@ RULES: tuple[Rule, ...] = (
         "E E E",
         "Two policies, or one that is not outermost",
         "A second CORSMiddleware answers with a policy that nobody audited; one that lies inside "
-        "others leaves their answers, and every crash, without headers.",
+        "others leaves their answers, and every crash, without headers. An app cannot see what "
+        "wraps or mounts it and starts all the same; `cors check` and the test suite find that.",
         "app.add_middleware(CORSMiddleware, allow_origins=[...])",
         "app = CORSFastAPI(cors=settings.cors_policy())",
         app_checks.policy_not_outermost,

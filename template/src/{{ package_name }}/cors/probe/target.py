@@ -40,7 +40,9 @@ class Target:
             raise TargetError(f"{shown(text)} is no URL. Write one as in https://api.acme.com.")
         scheme, separator, _ = text.partition("://")
         if not separator:
-            raise TargetError(f"{shown(text)} has no scheme. Is https://{text} meant?")
+            is_local = text.lower().startswith(("localhost", "127.", "[::1]"))
+            likely = "http" if is_local else "https"
+            raise TargetError(f"{shown(text)} has no scheme. Is {likely}://{text} meant?")
         if scheme.lower() not in DEFAULT_PORTS:
             raise TargetError(f"{shown(text)} begins with neither http:// nor https://.")
         try:
