@@ -136,11 +136,11 @@ def test_an_app_that_cannot_be_made_is_said_without_a_traceback(project: Path) -
         project,
         "src/orders_api/main.py",
         "    app.include_router(router)\n",
-        '    raise ConnectionError("no database here")\n',
+        '    raise ConnectionError("no database at postgres://me:hunter2@db")\n',
     )
     result = cors(project, "check", "-e", "production")
     assert result.returncode == 1
-    assert "raised ConnectionError: no database here" in result.stdout
+    assert "raised ConnectionError: no database at postgres://***@db" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
 

@@ -329,4 +329,6 @@ def test_ctrl_c_ends_everything(copy: Path) -> None:
         assert lab.interrupt() == 0
     assert lab.output.endswith("Stopped.\n")
     assert "Traceback" not in lab.output
+    # Nor a word on the lab's own routes, which no front end may use.
+    assert "CORS035" not in lab.output
     socket.create_server(("127.0.0.1", port_of(copy))).close()

@@ -437,7 +437,8 @@ def test_a_self_signed_certificate_needs_insecure(proxied: dict[str, str]) -> No
     ("arguments", "sentence"),
     [
         (["api.acme.com"], "`api.acme.com` has no scheme. Is https://api.acme.com meant?"),
-        (["localhost:8000"], "`localhost:8000` has no scheme."),
+        (["localhost:8000"], "`localhost:8000` has no scheme. Is http://localhost:8000 meant?"),
+        (["https://api.acme.com", "--timeout", "inf"], "Invalid value for '--timeout'"),
         (["ftp://api.acme.com"], "begins with neither http:// nor https://"),
         (["https://"], "is no URL"),
         (["https://api.acme.com:99999"], "is no URL"),
