@@ -50,19 +50,19 @@ def answers_in(text: str) -> dict[str, Any]:
         raise MisuseError(f"ANSWERS={text} is not YAML: {error}") from None
     if not isinstance(answers, dict):
         raise MisuseError(f"ANSWERS={text} holds no answers: write `question: answer`, one a line.")
-    for name, answer in answers.items():
-        if not str(name).startswith("_"):
-            check_answer(text, str(name), answer)
-    return answers
-
-
-def check_answer(text: str, name: str, answer: object) -> None:
-    """Raise MisuseError for an answer to no question, or of a type that its question has not."""
     asked = {
         name: question
         for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text()).items()
         if name[0] != "_" and question.get("when") is not False
     }
+    for name, answer in answers.items():
+        if not str(name).startswith("_"):
+            check_answer(text, asked, str(name), answer)
+    return answers
+
+
+def check_answer(text: str, asked: dict[str, Any], name: str, answer: object) -> None:
+    """Raise MisuseError for an answer to no question, or of a type that its question has not."""
     if name not in asked:
         near = get_close_matches(name, asked, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(asked)}."

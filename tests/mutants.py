@@ -821,7 +821,7 @@ CONFIGURATION: list[Mutant] = [
     Mutant(
         "an unknown environment gets the defaults",
         SOURCES,
-        "if not well_named or not (files or (in_process and not is_cut_short)):",
+        "if not well_named or not (files or (in_process and not is_cut_short(name, directory))):",
         "if not well_named:",
         r"test_configuration.*CORS031 no such file",
     ),

@@ -107,6 +107,21 @@ def shell(commands: str, folder: Path) -> str:
     return result.stdout + result.stderr
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """Run git in a folder, as nobody in particular."""
+    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@acme.com"]
+    result = subprocess.run(
+        ["git", *identity, *arguments],
+        cwd=folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, f"git {' '.join(arguments)}: {result.stderr}"
+    return result.stdout
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as probe:

@@ -8,12 +8,11 @@ that a change is tested before it is committed.
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .project import TEMPLATE, clean_environment
+from .project import TEMPLATE, git
 
 RELEASE = re.compile(r"Release (\d+)\.(\d+)\.(\d+)")
 
@@ -60,21 +59,6 @@ class Releases:
     template: Path
     starts: tuple[str, ...]
     next_one: str
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder, as nobody in particular."""
-    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@acme.com"]
-    result = subprocess.run(
-        ["git", *identity, *arguments],
-        cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, f"git {' '.join(arguments)}: {result.stderr}"
-    return result.stdout
 
 
 @cache

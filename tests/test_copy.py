@@ -1,13 +1,12 @@
 """`copier copy` and `make new`: no trust, no warning, and a readable line for every mistake."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from .project import TEMPLATE, clean_environment, example, render, run
+from .project import TEMPLATE, example, git, render, run
 
 NEW = TEMPLATE / "hooks" / "new.py"
 
@@ -71,19 +70,6 @@ def test_a_mistake_is_said_in_a_line_and_writes_nothing(
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "occupied" / "file").read_text() == "mine"
-
-
-def git(project: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@acme.com"]
-    result = subprocess.run(
-        ["git", *identity, *arguments],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        env=clean_environment(),
-        check=True,
-    )
-    return result.stdout
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from copier import run_copy, run_update
 from copier.errors import TaskError, UnsafeTemplateError
 
-from .project import TEMPLATE, example
-from .releases import clone_with_releases, git, version_after
+from .project import TEMPLATE, example, git
+from .releases import clone_with_releases, version_after
 
 MIGRATIONS = TEMPLATE / "hooks" / "migrations"
 

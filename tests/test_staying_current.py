@@ -21,6 +21,7 @@ import yaml
 from copier import run_copy
 
 from .project import BIN, TEMPLATE, clean_environment, example, render, run
+from .project import git as run_git
 
 FIRST, SECOND, NEWEST = "90.0.0", "91.0.0", "92.0.0"
 BRANCH = "template-update"
@@ -58,15 +59,8 @@ done > "$TOLD/push"
 
 
 def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Tester", "-c", "user.email=tester@acme.com"]
-    return subprocess.run(
-        ["git", *identity, *arguments],
-        cwd=folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.rstrip("\n")
+    """Run git and return what it prints, without the last line break."""
+    return run_git(folder, *arguments).rstrip("\n")
 
 
 def commit_all(folder: Path, message: str) -> None:

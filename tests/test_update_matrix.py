@@ -19,7 +19,7 @@ import yaml
 from copier import run_copy, run_update
 from pathspec import GitIgnoreSpec
 
-from .project import EXAMPLES, example, run_suite
+from .project import EXAMPLES, example, git, run_suite
 from .releases import (
     LATER,
     REFUSAL,
@@ -27,8 +27,8 @@ from .releases import (
     NoHistoryError,
     Releases,
     clone_with_releases,
+    commit_all,
     commits,
-    git,
     version_after,
 )
 from .user_edits import GROUPS, Group, Service, UserEdit
@@ -106,7 +106,7 @@ class Workshop:
         """Return a service of a release as its first commit holds it."""
         shutil.copytree(self.rendered(version, frozen(answers)), folder)
         git(folder, "init", "--quiet", "--initial-branch=main")
-        commit(folder, "Start from the template")
+        commit_all(folder, "Start from the template")
         package = next((folder / "src").iterdir()).name
         return Service(folder, package)
 
@@ -127,11 +127,6 @@ def frozen(answers: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     """Return answers that can be a key."""
     pairs = answers.items()
     return tuple((key, tuple(value) if isinstance(value, list) else value) for key, value in pairs)
-
-
-def commit(folder: Path, message: str) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
 @pytest.fixture(scope="session")
@@ -251,7 +246,7 @@ def edit_and_update(
     done = tuple(
         make_edit(service, edit) for edit in group.edits if service.file(edit.needs).exists()
     )
-    commit(folder, "What we did to it")
+    commit_all(folder, "What we did to it")
     before = files(folder)
     if group.refuse_first and mode == "inline":
         refuse(workshop, service)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from copier import run_copy, run_update
 
-from .project import TEMPLATE, example, run, run_suite, shell
-from .releases import NoHistoryError, Releases, clone_with_releases, git
+from .project import TEMPLATE, example, git, run, run_suite, shell
+from .releases import NoHistoryError, Releases, clone_with_releases
 
 DOCUMENT = (TEMPLATE / "docs" / "updating.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)

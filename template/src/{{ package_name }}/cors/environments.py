@@ -66,7 +66,7 @@ def with_its_app(environment: Environment, settings: Settings, subject: Subject)
     """Return the environment with its app, and with the findings that the app adds."""
     try:
         app = create_app(settings)
-        wrapped = replace(subject, app=served())
+        entrypoint = served()
     except ConfigurationError as error:
         return Environment(environment.name, environment.findings + error.findings, settings)
     except Exception as error:
@@ -78,7 +78,9 @@ def with_its_app(environment: Environment, settings: Settings, subject: Subject)
             fix="make it work without the services it connects to, or check with --no-app",
         )
         return Environment(environment.name, (*environment.findings, finding), settings)
-    findings = [*audit(replace(subject, app=app)), *audit(wrapped)]
+    findings = [*audit(replace(subject, app=app))]
+    if entrypoint is not app:
+        findings += audit(replace(subject, app=entrypoint))
     if isinstance(app, CORSFastAPI) and app.cors_policy != subject.policy:
         findings += audit(Subject(app.cors_policy, app=app))
     return Environment(environment.name, tuple(dict.fromkeys(findings)), settings, app)

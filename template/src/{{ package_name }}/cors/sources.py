@@ -139,8 +139,7 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     which somebody meant to fill, and for files that cannot be read (CORS031).
     """
     directory = directory or Path.cwd()
-    # In any case of letters, as all other variables.
-    given = next((os.environ[key] for key in os.environ if key.upper() == "ENVIRONMENT"), None)
+    given = process_variable("ENVIRONMENT")
     if not environment and given is not None and not given.strip():
         raise ConfigurationError([empty_environment(directory)])
     chosen = environment or (given or "").strip()
@@ -148,14 +147,22 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     candidates = (directory / f".env.{name}", directory / f".env.{name}.local")
     well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
     files = tuple(file for file in candidates if well_named and file.is_file())
-    in_process = chosen and any(key.upper() == "CORS_ALLOWED_ORIGINS" for key in os.environ)
-    # `prod` beside `.env.production` is a slip, and would be judged less strictly.
-    is_cut_short = any(each.startswith(name) for each in environments(directory) if each != name)
-    if not well_named or not (files or (in_process and not is_cut_short)):
+    in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
+    if not well_named or not (files or (in_process and not is_cut_short(name, directory))):
         raise ConfigurationError([unknown_environment(name, bool(chosen), directory)])
     if not chosen:
         log.warning("ENVIRONMENT is not set: using development, from %s", files[0])
     return Sources(name, directory, files, read_variables(files))
+
+
+def process_variable(name: str) -> str | None:
+    """Return a variable of the process; its name may be in any case of letters."""
+    return next((value for key, value in os.environ.items() if key.upper() == name), None)
+
+
+def is_cut_short(name: str, directory: Path) -> bool:
+    """Whether this is a slip, as `prod` is beside `.env.production`, and judged less strictly."""
+    return any(each.startswith(name) for each in environments(directory) if each != name)
 
 
 def empty_environment(directory: Path) -> Finding:
@@ -177,7 +184,7 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Finding:
     near = [each for each in known if each.startswith(name.lower())]
     near += get_close_matches(name.lower(), known, n=1)
     listed = ", ".join(known) or "none"
-    in_process = any(key.upper() == "CORS_ALLOWED_ORIGINS" for key in os.environ)
+    in_process = process_variable("CORS_ALLOWED_ORIGINS") is not None
     reason = (
         f"names no environment: there is no .env.{name} in {directory} (there are: {listed})"
         + (", and it is cut short" if in_process else ", and no origins are set in the process")

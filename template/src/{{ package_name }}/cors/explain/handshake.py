@@ -16,7 +16,7 @@ from .ask import service_of, shakes_hands
 from .explanation import Explanation, curl, on_network, policy_of, variables_of
 from .question import Question
 from .remedy import Change, change, is_listable
-from .steps import Step
+from .steps import Step, place
 
 # Any 16 bytes in base64 will do (RFC 6455, section 4.1).
 UPGRADE = [
@@ -61,15 +61,14 @@ def origin(
     accepted: bool,
 ) -> Step:
     """Say whether the page's origin may open a WebSocket."""
-    found = variables.get(ORIGINS)
-    place = f"{ORIGINS} ({found.where if found else 'not set'})"
+    where = place(ORIGINS, variables)
     if accepted:
         own = question.origin == service_of(question, policy)
-        text = "it is the service's own" if own else f"`{question.origin}` is allowed by {place}"
+        text = "it is the service's own" if own else f"`{question.origin}` is allowed by {where}"
         return Step("origin", "ok", text)
     sentence = near.sentence if near else f"`{question.origin}` is not allowed"
     listed = ", ".join(policy.allow_origins) or "nothing"
-    text = f"{sentence}. {place} holds {listed}; public paths open no WebSocket"
+    text = f"{sentence}. {where} holds {listed}; public paths open no WebSocket"
     return Step("origin", "blocked", text)
 
 

@@ -78,8 +78,7 @@ class Case:
 
     def place(self, variable: str) -> str:
         """Return a variable's name with its file and line."""
-        found = self.variables.get(variable)
-        return f"{variable} ({found.where if found else 'not set'})"
+        return place(variable, self.variables)
 
     def verdict(self, step: str) -> Verdict:
         """Return how a step ended, in this attempt or in a later one."""
@@ -87,6 +86,12 @@ class Case:
             return "blocked"
         later = (each.outcome.reason for each in self.trail[1:])
         return "also" if any(STEP_OF.get(why) == step for why in later if why) else "ok"
+
+
+def place(variable: str, variables: Mapping[str, Variable]) -> str:
+    """Return a variable's name with its file and line: CORS_MAX_AGE (.env.production:13)."""
+    found = variables.get(variable)
+    return f"{variable} ({found.where if found else 'not set'})"
 
 
 def is_refused_by_guard(outcome: Outcome) -> bool:
