@@ -911,6 +911,9 @@ CONFIGURATION: list[Mutant] = [
             ("CORS034", APP_CHECKS, "policy_not_outermost"),
             ("CORS039", CHECKS, "impossible_public_path"),
             ("CORS040", CHECKS, "unguarded_writes"),
+            ("CORS041", CHECKS, "unread_line"),
+            ("CORS043", CHECKS, "expandable_value"),
+            ("CORS044", CHECKS, "repeated_key"),
         )
     ),
     *(

@@ -37,7 +37,7 @@ TOUCHED_LATER = {
         ('"typer>=0.20"', '"typer>=0.20.1"'),
         ('"ruff>=0.14"', '"ruff>=0.14.1"'),
     ),
-    "template/.gitignore": (("\n# Your own", "\n*.later\n# Your own"),),
+    "template/.gitignore.jinja": (("\n# Your own", "\n*.later\n# Your own"),),
     "template/src/{{ package_name }}/cors/policy.py": (('"""', '"""Revised. '),),
     "template/src/{{ package_name }}/main.py": (('"""The', '"""Revised: the'),),
     "template/tests/cors/test_caches.py": (('"""', '"""Revised. '),),

@@ -15,6 +15,7 @@ from service.cors.policy import CORSPolicy
 from service.cors.rules import RULES, audit, find_rule
 from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
+from service.cors.version_control import Unkept
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -114,6 +115,51 @@ def test_an_app_shell_on_localhost_is_told_what_to_do(
 def test_a_good_file_has_nothing_said_against_it(tmp_path: Path) -> None:
     for environment in ENVIRONMENTS.values():
         assert findings(tmp_path, environment, ()) == []
+
+
+def test_a_repeated_key_is_enforced_shown_and_named_alike(tmp_path: Path) -> None:
+    """pydantic-settings took the 60 of these, and the line that was named held 50."""
+    text = dotenv("production", ("-CORS_MAX_AGE",))
+    text += "CORS_MAX_AGE=10\n#\ncors_max_age=60\n#\nCORS_MAX_AGE=50\n"
+    (tmp_path / ".env.production").write_text(text)
+    sources = find_sources("production", tmp_path)
+    settings, found = read_settings(CORSSettings, sources)
+    assert settings is not None
+    assert settings.cors_max_age == 50
+    named = [each for each in found if each.rule == "CORS044"]
+    assert [each.value for each in named] == ["60", "50"]
+    assert named[-1].where == sources.variables["CORS_MAX_AGE"].where
+
+
+@pytest.mark.parametrize("name", ["CORS_PUBLIC_PATHS", "cors_public_paths"])
+def test_a_dollar_in_the_process_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "/${PREFIX}")
+    found = findings(tmp_path, "production", ())
+    assert "CORS043" in [each.rule for each in found if each.severity == "error"]
+
+
+def test_a_dollar_that_another_source_overrides_is_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORS_PUBLIC_PATHS", "/public")
+    found = findings(tmp_path, "production", ("CORS_PUBLIC_PATHS=${PREFIX}/",))
+    assert "CORS043" in [each.rule for each in found]
+
+
+class OwnSettings(CORSSettings):
+    database_url: str = ""
+
+
+def test_a_variable_of_ones_own_may_use_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOST", "db.acme.com")
+    text = dotenv("production", ()) + "DATABASE_URL=postgres://${HOST}/orders\n"
+    (tmp_path / ".env.production").write_text(text)
+    settings = OwnSettings.load("production", tmp_path)
+    assert settings.database_url == "postgres://db.acme.com/orders"
 
 
 # --- The rules that look at the app -----------------------------------------------------------
@@ -371,6 +417,37 @@ def test_the_rule_on_recorded_answers(
     )
 
 
+# --- What git has -----------------------------------------------------------------------------
+
+GIT_CASES: tuple[tuple[str, Unkept | None, str], ...] = (
+    ("a file that git ignores", "ignored", "E E E"),
+    ("a file that is not added yet", "untracked", "W W W"),
+    ("a file that git has", None, "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "environment", "letter"),
+    [
+        pytest.param(state, environment, letter, id=f"{environment} {sentence}")
+        for sentence, state, verdict in GIT_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_what_git_has(
+    tmp_path: Path, state: Unkept | None, environment: str, letter: str
+) -> None:
+    file = tmp_path / f".env.{environment}"
+    file.write_text(dotenv(environment, ()))
+    sources = find_sources(environment, tmp_path)
+    settings, _ = read_settings(CORSSettings, sources)
+    assert settings is not None
+    subject = Subject(settings.as_policy(), sources, unkept={file: state} if state else {})
+    found = [each for each in audit(subject) if each.rule == "CORS042"]
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+    assert all(f"git add {file.name}" in each.fix for each in found)
+
+
 # --- The book itself --------------------------------------------------------------------------
 
 
@@ -383,6 +460,7 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows = [(case.rule, case.verdict) for case in CASES]
     rows += [(rule, verdict) for rule, _, _, _, verdict in APP_CASES]
     rows += [("CORS037", verdict) for _, _, _, verdict in ANSWER_CASES]
+    rows += [("CORS042", verdict) for _, _, verdict in GIT_CASES]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)

@@ -320,6 +320,19 @@ def test_an_update_that_needs_trust_is_left_to_a_person(service: Service) -> Non
     assert_untouched(service)
 
 
+def test_a_dotenv_file_that_git_ignores_is_refused(service: Service) -> None:
+    with (service.folder / ".gitignore").open("a") as own:
+        own.write(".env.*\n")
+    git(service.folder, "rm", "--quiet", "--cached", ".env.production")
+    commit_all(service.folder, "Keep production's file to ourselves")
+    (service.folder / ".env.backup").write_text("# Not the template's.\n")
+    result = service.update()
+    assert result.returncode == 2
+    assert "Git ignores .env.production, and" in result.stderr
+    assert "Add !.env.production at the end of .gitignore" in result.stderr
+    assert git(service.folder, "branch", "--list", BRANCH) == ""
+
+
 def test_uncommitted_changes_are_refused(service: Service) -> None:
     (service.folder / "README.md").write_text("Not committed.\n")
     result = service.update()

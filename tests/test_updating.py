@@ -9,7 +9,7 @@ import pytest
 from copier import run_copy, run_update
 
 from .project import TEMPLATE, example, git, run, run_suite, shell
-from .releases import NoHistoryError, Releases, clone_with_releases
+from .releases import LATER, NoHistoryError, Releases, clone_with_releases
 
 DOCUMENT = (TEMPLATE / "docs" / "updating.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -61,7 +61,8 @@ def test_the_commands_work_as_written(
     releases: Releases, service: Callable[[str, str], Path]
 ) -> None:
     orders = service(releases.starts[-1], "orders")
-    shell(BLOCKS[0], orders)
+    assert shell(LISTS_IGNORED, orders) == ""
+    shell(UPDATES, orders)
     assert recorded(orders) == releases.next_one
     printed = shell(block("git diff"), orders)
     assert "production: " in printed
@@ -84,6 +85,61 @@ def test_the_commands_work_as_written(
     shell(block("package_name="), orders)
     result = run(orders, "python", "-m", "shop_api.cors", "check", "--all")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+LISTS_IGNORED, UPDATES, UPDATES_ANYWAY = BLOCKS[:3]
+
+
+def test_a_dotenv_file_that_git_ignores_is_listed_and_kept_as_the_document_says(
+    releases: Releases,
+    service: Callable[[str, str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From 1.2.0, whose .gitignore does not override a global one."""
+    ignore = tmp_path / "ignore"
+    ignore.write_text(".env*\n")
+    (tmp_path / "config").write_text(f"[core]\n\texcludesFile = {ignore}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    orders = service("1.2.0", "orders")
+    assert ".env.production" in shell(LISTS_IGNORED, orders).split()
+    production = orders / ".env.production"
+    by_hand = production.read_text().replace("https://app.acme.com", "https://by-hand.acme.com")
+    production.write_text(by_hand)
+    with pytest.raises(AssertionError, match="dirty"):
+        shell(UPDATES_ANYWAY, orders)
+    assert production.read_text() == by_hand
+    shell("git add --force .env.* && git commit --quiet --message 'Keep them'", orders)
+    shell(UPDATES_ANYWAY, orders)
+    assert recorded(orders) == releases.next_one
+    assert "https://by-hand.acme.com" in production.read_text()
+    assert git(orders, "diff", "--name-only", "--diff-filter=D") == ""
+    assert shell(LISTS_IGNORED, orders) == ""
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_global_ignore_file_does_no_harm(
+    releases: Releases,
+    service: Callable[[str, str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    committed: bool,
+) -> None:
+    """A line by hand is kept, or the update refuses: 1.2.0 overwrote it without a word."""
+    (tmp_path / "ignore").write_text(".env*\n")
+    (tmp_path / "config").write_text(f"[core]\n\texcludesFile = {tmp_path / 'ignore'}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
+    orders = service(releases.next_one, "orders")
+    production = orders / ".env.production"
+    production.write_text(production.read_text().replace("app.acme.com", "by-hand.acme.com"))
+    if committed:
+        commit(orders, "By hand")
+        shell(f"{UPDATES.strip()} --vcs-ref {LATER}", orders)
+        assert "SERVED_SINCE=later" in production.read_text()
+    else:
+        with pytest.raises(AssertionError, match="dirty"):
+            shell(f"{UPDATES.strip()} --vcs-ref {LATER}", orders)
+    assert "https://by-hand.acme.com" in production.read_text()
 
 
 def test_the_discarding_command_is_the_one_that_is_told() -> None:

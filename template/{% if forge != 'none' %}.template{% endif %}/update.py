@@ -43,6 +43,11 @@ CHANGELOG = Path(".template", "CHANGELOG.md")
 MOST = 50_000
 TAIL = 30
 
+# What the template renders: an update writes these whether git has them or not.
+DOTENV_FILES = [
+    f".env.{name}" for name in ("development", "preview", "staging", "production", "example")
+]
+
 
 class StopError(Exception):
     """An end before there is an update. The text is a sentence for people."""
@@ -115,6 +120,13 @@ def refuse_what_cannot_work() -> None:
         raise MisuseError(f"{ROOT} has no Git history: commit first.")
     if git("status", "--porcelain"):
         raise MisuseError("There are uncommitted changes: commit or stash them first.")
+    if ignored := git("ls-files", "--others", "--ignored", "--exclude-standard", *DOTENV_FILES):
+        names = ignored.splitlines()
+        raise MisuseError(
+            f"Git ignores {', '.join(names)}, and an update would overwrite your lines for good. "
+            f"Add {', '.join(f'!{name}' for name in names)} at the end of .gitignore, then run: "
+            f"git add .gitignore {' '.join(names)} && git commit"
+        )
     if git("branch", "--show-current") == BRANCH:
         raise MisuseError(f"{BRANCH} is checked out: switch to the branch that it is made for.")
     git("worktree", "prune")

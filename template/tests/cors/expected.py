@@ -94,7 +94,10 @@ def expected(environment: str) -> Expected:
     """Read the promise of an environment from its dotenv files; those of yours alone come last."""
     values: dict[str, str | None] = {}
     for suffix in ("", ".local"):
-        values |= dotenv_values(ROOT / f".env.{environment}{suffix}", encoding="utf-8-sig")
+        file = ROOT / f".env.{environment}{suffix}"
+        # As it stands: Docker and Kubernetes replace no ${NAME}, and the policy has none.
+        found = dotenv_values(file, encoding="utf-8-sig", interpolate=False)
+        values |= {name.upper(): value for name, value in found.items()}
 
     def switch(name: str) -> bool:
         return (values.get(name) or "false").strip().lower() in ("true", "1", "yes", "on", "t", "y")

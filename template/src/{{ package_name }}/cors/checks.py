@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from .findings import Severity
 from .origin import Origin, OriginError, Pattern, parse, shown
 from .policy import CORSPolicy
 from .sources import (
+    PROCESS,
     Sources,
     Variable,
     merge_markers,
@@ -20,6 +23,7 @@ from .sources import (
     rejected_lines,
     unread_lines,
 )
+from .version_control import Unkept
 
 ORIGINS = "CORS_ALLOWED_ORIGINS"
 CREDENTIALS = "CORS_ALLOW_CREDENTIALS"
@@ -110,13 +114,17 @@ LONGEST_MAX_AGE = 86400
 
 
 class Fault(NamedTuple):
-    """One place where a rule is broken; the fields are those of a Finding."""
+    """One place where a rule is broken; the fields are those of a Finding.
+
+    `severity` is None where it is the rule's own for the environment.
+    """
 
     variable: str
     value: str
     reason: str
     fix: str
     where: str = ""
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,8 @@ class Subject:
     app: object | None = None
     # The recorded answers, where somebody wants to know whether they still hold.
     answers: Mapping[str, Any] = field(default_factory=dict)
+    # The dotenv files that git does not keep, where somebody wants to know that.
+    unkept: Mapping[Path, Unkept] = field(default_factory=dict)
     # Variables whose text could not be read; their default must not be judged in their place.
     unread: frozenset[str] = field(default_factory=frozenset)
 
@@ -506,3 +516,49 @@ def unread_line(subject: Subject) -> Iterator[Fault]:
             reason = "is not read: a quote is not closed, there is no =, or something follows"
             fix = "write NAME=value, the value in two quotes or in none"
             yield Fault(file.name, shown(line.value), reason, fix, line.where)
+
+
+def unkept_file(subject: Subject) -> Iterator[Fault]:
+    """Find dotenv files that git does not have: nothing brings back what an update overwrites."""
+    for file, why in subject.unkept.items():
+        add = f"git add {file.name} && git commit"
+        if why == "ignored":
+            reason = "is ignored by git, so a template update overwrites your lines for good"
+            fix = f"add !{file.name} as the last line of .gitignore, then run: {add}"
+            yield Fault(file.name, "", reason, fix)
+        else:
+            yield Fault(file.name, "", "is not in git yet", f"run: {add}", severity="warning")
+
+
+def expandable_value(subject: Subject) -> Iterator[Fault]:
+    """Find `$`, which python-dotenv may replace and Docker and Kubernetes never do."""
+    for variable in policy_lines(subject):
+        if "$" in variable.value:
+            reason = "holds a $, which python-dotenv may replace and Docker does not"
+            fix = "write out the value, without $"
+            yield Fault(variable.name, variable.value, reason, fix, variable.where)
+
+
+def repeated_key(subject: Subject) -> Iterator[Fault]:
+    """Find a variable of the policy that stands in one file more than once, in any case."""
+    for file in subject.sources.files if subject.sources else ():
+        first: dict[str, Variable] = {}
+        for variable in filter(is_of_policy, read_dotenv(file)):
+            if variable.name in first:
+                reason = f"is set a second time; the first is {first[variable.name].where}"
+                fix = "keep one of the two lines"
+                yield Fault(variable.name, variable.value, reason, fix, variable.where)
+            first.setdefault(variable.name, variable)
+
+
+def policy_lines(subject: Subject) -> Iterator[Variable]:
+    """Yield the policy's variables wherever they stand: in each file, and in the process."""
+    for file in subject.sources.files if subject.sources else ():
+        yield from filter(is_of_policy, read_dotenv(file))
+    in_process = (each for each in subject.variables.values() if each.where == PROCESS)
+    yield from filter(is_of_policy, in_process)
+
+
+def is_of_policy(variable: Variable) -> bool:
+    """Whether it is one of the policy's variables, or ENVIRONMENT, which selects them."""
+    return variable.name in (*VARIABLES, "ENVIRONMENT")

@@ -93,7 +93,7 @@ def check(
         CheckFormat.github: report.findings_for_github,
     }
     print_findings[output](examined, console())
-    raise typer.Exit(1 if any(each.is_refused for each in examined) else 0)
+    raise typer.Exit(1 if any(each.has_errors for each in examined) else 0)
 
 
 @app.command()

@@ -3,9 +3,11 @@
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from ..settings import Settings
 from .answers import read_answers
@@ -14,7 +16,13 @@ from .findings import ConfigurationError, Finding
 from .middleware import CORSFastAPI
 from .rules import audit
 from .settings import read_settings
-from .sources import environments, find_sources
+from .sources import Sources, environments, find_sources
+from .version_control import unkept
+
+# Errors of `cors check` that do not keep a service from starting: the app could not be made here,
+# for example without its database; or git does not have the file.
+NO_APP = "APP"
+NOT_AT_START = frozenset({NO_APP, "CORS042"})
 
 # The message of a driver that cannot connect shows the URL with its password.
 USER_INFO = re.compile(r"://[^\s@]*@")
@@ -33,9 +41,18 @@ class Environment:
     app: object | None = None
 
     @property
-    def is_refused(self) -> bool:
-        """Whether the service would not start."""
+    def has_errors(self) -> bool:
+        """Whether `cors check` fails."""
         return any(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """Why the service does not start; nothing where it does."""
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.severity == "error" and finding.rule not in NOT_AT_START
+        )
 
 
 def named(directory: Path | None = None) -> list[str]:
@@ -57,9 +74,22 @@ def examine(
         return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
     if settings is None or any(finding.severity == "error" for finding in findings):
         return Environment(sources.environment, tuple(findings), settings)
-    subject = Subject(settings.as_policy(), sources, answers=read_answers(sources.directory))
+    answers = read_answers(sources.directory)
+    subject = Subject(
+        settings.as_policy(),
+        sources,
+        answers=answers,
+        unkept=unkept(rendered_files(sources, answers), sources.directory),
+    )
     environment = Environment(sources.environment, tuple(audit(subject)), settings)
     return with_its_app(environment, settings, subject) if with_app else environment
+
+
+def rendered_files(sources: Sources, answers: Mapping[str, Any]) -> list[Path]:
+    """Return the files of an environment that updates of the template write."""
+    rendered = ("development", *answers.get("environments", ())) if answers else ()
+    own = f".env.{sources.environment}"
+    return [file for file in sources.files if file.name == own and sources.environment in rendered]
 
 
 def with_its_app(environment: Environment, settings: Settings, subject: Subject) -> Environment:
@@ -71,7 +101,7 @@ def with_its_app(environment: Environment, settings: Settings, subject: Subject)
         return Environment(environment.name, environment.findings + error.findings, settings)
     except Exception as error:
         finding = Finding(
-            rule="APP",
+            rule=NO_APP,
             variable="create_app",
             value="",
             reason=f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}",

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .environments import Environment
+from .environments import NO_APP, Environment
 from .findings import shown
 from .policy import CLASSES
 from .rules import Rule
@@ -57,7 +57,9 @@ def verdict(environment: Environment) -> str:
     warnings = len(environment.findings) - errors
     if errors:
         found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
-        return f"the service does not start ({found})."
+        if environment.refusals or any(each.rule == NO_APP for each in environment.findings):
+            return f"the service does not start ({found})."
+        return f"the service starts, but the check fails ({found})."
     if warnings:
         return f"the service starts, with {counted(warnings, 'warning')}."
     return "nothing to say against it."
@@ -128,7 +130,7 @@ def described(environment: Environment) -> dict[str, str]:
         "preflight cached": cache,
         "public paths": "\n".join(policy.public_paths) or "none",
         "foreign writes": "refused" if policy.guard_writes else "carried out, their answers hidden",
-        "starts": "no: run cors check" if environment.is_refused else "yes",
+        "starts": "no: run cors check" if environment.refusals else "yes",
     }
 
 

@@ -439,6 +439,38 @@ RULES: tuple[Rule, ...] = (
         "CORS_GUARD_WRITES=true",
         checks.unread_line,
     ),
+    Rule(
+        "CORS042",
+        "E E E",
+        "A dotenv file that git does not keep",
+        "A template update overwrites a dotenv file that git ignores, and nothing brings your "
+        "lines back. A file that is not added yet is only a warning. `cors check` and the test "
+        "suite look for this, in a git repository; the service starts all the same.",
+        ".env* in an ignore file",
+        "!.env.production as the last line of .gitignore",
+        checks.unkept_file,
+    ),
+    Rule(
+        "CORS043",
+        "E E E",
+        "A $ in a variable of the policy",
+        "python-dotenv replaces ${NAME}, even in single quotes, and with nothing if NAME is not "
+        "set. Docker and Kubernetes pass it on unchanged, so one file would mean two policies. "
+        "Your own variables may use it.",
+        "CORS_PUBLIC_PATHS=${PREFIX}/",
+        "CORS_PUBLIC_PATHS=/v1/public",
+        checks.expandable_value,
+    ),
+    Rule(
+        "CORS044",
+        "E E E",
+        "A variable of the policy that is set twice in one file",
+        "Some programs take the first line, some the last, some only the name in upper case. "
+        "Whoever reads the file believes the line that they see.",
+        "CORS_MAX_AGE=60 with cors_max_age=600",
+        "CORS_MAX_AGE=600",
+        checks.repeated_key,
+    ),
 )
 
 
@@ -452,7 +484,7 @@ def audit(subject: Subject) -> Iterator[Finding]:
             variable = subject.variables.get(fault.variable)
             yield Finding(
                 rule=rule.id,
-                severity=severity,
+                severity=fault.severity or severity,
                 variable=fault.variable,
                 value=fault.value,
                 reason=fault.reason,

@@ -138,7 +138,7 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
     The settings are None where a variable could not be read. The variables that could be are
     audited all the same, so that one typo does not hide the next.
     """
-    arguments: dict[str, Any] = {"_env_file": sources.files, "environment": sources.environment}
+    arguments: dict[str, Any] = {"_env_file": sources.files} | policy_texts(sources)
     try:
         settings = cls(**arguments)
     except SettingsError as error:
@@ -151,12 +151,23 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
             for name, field in CORSSettings.model_fields.items()
             if name in unread
         }
-        readable = CORSSettings(**arguments, **defaults)
+        readable = CORSSettings(**(arguments | defaults))
         subject = Subject(
             readable.as_policy(), sources, unread=frozenset(name.upper() for name in unread)
         )
         return None, findings + list(audit(subject))
     return settings, list(audit(Subject(settings.as_policy(), sources)))
+
+
+def policy_texts(sources: Sources) -> dict[str, Any]:
+    """Return the text of each variable of the policy, by the name of its field.
+
+    pydantic-settings would read the same files with `${X}` replaced, and of a name that stands in a
+    file twice it might take another line. What is enforced is what `sources` shows.
+    """
+    fields = (name for name in CORSSettings.model_fields if name.upper() in sources.variables)
+    texts = {name: sources.variables[name.upper()].value for name in fields}
+    return texts | {"environment": sources.environment}
 
 
 def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) -> Finding:

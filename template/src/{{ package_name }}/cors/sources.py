@@ -55,8 +55,7 @@ def read_variables(files: Iterable[Path]) -> dict[str, Variable]:
     """Read the files and then the process; what comes later wins."""
     found: dict[str, Variable] = {}
     for file in files:
-        for variable in read_dotenv(file):
-            found[variable.name] = variable
+        found |= {variable.name: variable for variable in read_dotenv(file)}
     for name, value in os.environ.items():
         found[name.upper()] = Variable(name.upper(), value, PROCESS)
     return found

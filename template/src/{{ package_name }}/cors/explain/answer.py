@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..environments import Environment, examine, named
 from .ask import ask, shakes_hands
-from .explanation import Explanation, explain_request, policy_of, refusals
+from .explanation import Explanation, explain_request, policy_of
 from .handshake import explain_handshake
 from .question import Question
 from .steps import is_refused_by_guard
@@ -23,7 +23,7 @@ def elsewhere(question: Question, current: str) -> dict[str, str]:
         if name == current:
             continue
         other = examine(name, with_app=False)
-        if refusals(other):
+        if other.refusals:
             verdicts[name] = "refused: it does not start"
         elif question.is_socket:
             accepted = shakes_hands(question, policy_of(other))

@@ -13,7 +13,6 @@ from . import report
 from .answer import elsewhere, explain
 from .console import read_console
 from .diagnosis import Given, diagnose
-from .explanation import refusals
 from .question import QuestionError, read_question
 
 USAGE = (
@@ -64,7 +63,7 @@ def explain_question(given: Given, name: str | None, console: Console) -> int:
         given.origin, given.method, given.path, given.headers, credentials=given.credentials
     )
     environment = examine(name)
-    if refusals(environment):
+    if environment.refusals:
         return refused(environment, console)
     found = explain(question, environment)
     report.explanation_as_text(found, elsewhere(question, environment.name), console)
@@ -78,7 +77,7 @@ def explain_message(text: str, given: Given, name: str | None, console: Console)
         report.unknown_message(console)
         return 2
     environment = examine(name)
-    if refusals(environment):
+    if environment.refusals:
         return refused(environment, console)
     found = [diagnose(reading, given, environment) for reading in readings]
     for diagnosis in found:

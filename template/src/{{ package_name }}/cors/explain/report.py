@@ -14,7 +14,7 @@ from ..findings import shown
 from .causes import CAUSES, Cause
 from .console import Reading
 from .diagnosis import Diagnosis
-from .explanation import Explanation, refusals
+from .explanation import Explanation
 from .messages import MESSAGES
 from .question import Question, without_query
 from .remedy import Change
@@ -156,7 +156,7 @@ def refused_environment(environment: Environment, console: Console) -> None:
     console.print(
         Text(f"{environment.name}: the service does not start, so nobody gets an answer:", "red")
     )
-    for finding in refusals(environment):
+    for finding in environment.refusals:
         line(console, str(finding))
     console.print()
     console.print(
