@@ -260,9 +260,44 @@ QUESTIONS = (
     ),
     Case(
         "the service's own pages need no permission",
-        ("http://127.0.0.1:8000", "DELETE", "/items/1"),
+        ("http://localhost:8000", "DELETE", "/items/1"),
         0,
         ("is where the service itself is",),
+    ),
+    Case(
+        "localhost and 127.0.0.1 are two sites, and the cookie does not come back",
+        (
+            "http://localhost:5173",
+            "POST",
+            "http://127.0.0.1:8000/session",
+            "--credentials",
+        ),
+        0,
+        (
+            "To a browser `localhost` and `127.0.0.1` are two sites",
+            "does not come back from a page on localhost",
+            "Call the service as http://localhost:8000.",
+        ),
+        ("of one site: cookies",),
+    ),
+    Case(
+        "a login at an address that was not given names the one that works",
+        ("http://localhost:5173", "POST", "/session", "--credentials"),
+        0,
+        ("calls the service as http://localhost:8000", "`fastapi dev` prints 127.0.0.1"),
+    ),
+    Case(
+        "page and service on one name are one site",
+        ("http://localhost:5173", "GET", "http://localhost:8000/session", "--credentials"),
+        0,
+        ("Page and service are of one site",),
+        ("two sites",),
+    ),
+    Case(
+        "two loopback names are two sites though the origin is not allowed either",
+        ("http://[::1]:5173", "GET", "http://localhost:8000/session", "--credentials"),
+        1,
+        ("To a browser `[::1]` and `localhost` are two sites", "as http://[::1]:8000."),
     ),
     Case(
         "a sandboxed page is nobody",
@@ -380,6 +415,29 @@ MESSAGES = (
             "1. the deployed service is older",
             f"cors probe {API} -e production",
         ),
+    ),
+    Case(
+        "a 401 after a login asks about the cookie and the two names of this machine",
+        ("-m", "GET http://127.0.0.1:8000/session 401 (Unauthorized)"),
+        1,
+        (
+            "After a login with a cookie, 401 mostly means that the cookie did not come back.",
+            "`localhost` and `127.0.0.1` are two sites to a browser",
+        ),
+        ("401 on a preflight",),
+    ),
+    Case(
+        "a 401 and the page's origin name the address that works",
+        ("-m", "GET http://127.0.0.1:8000/session 401 (Unauthorized)", "http://localhost:5173"),
+        0,
+        ("To a browser `localhost` and `127.0.0.1`", "Call the service as http://localhost:8000."),
+    ),
+    Case(
+        "a 401 of a deployed service says nothing of this machine",
+        ("-m", "GET https://api.acme.com/session 401 (Unauthorized)", *PRODUCTION),
+        1,
+        ("the cookie did not come back",),
+        ("`localhost` and `127.0.0.1` are two sites",),
     ),
     Case(
         "a header named by the console",

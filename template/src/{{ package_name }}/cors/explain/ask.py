@@ -18,8 +18,9 @@ from ..policy import CORSPolicy
 from ..sites import registrable_domain
 from .question import Question
 
-# Where `fastapi dev` serves, and what stands for an address that nobody told us.
-LOCAL_SERVICE = "http://127.0.0.1:8000"
+# Where `fastapi dev` serves, by the name that front ends have too: to a browser 127.0.0.1, which
+# it prints, is another site. And what stands for an address that nobody told us.
+LOCAL_SERVICE = "http://localhost:8000"
 UNKNOWN_SERVICE = "https://your-service"
 
 

@@ -365,6 +365,10 @@ CAUSES: tuple[Cause, ...] = (
         "The service answered with an error",
         "This is not CORS: the answer came and the script may read it, status and all.",
         (
+            Suspect(
+                "401 after a login: the cookie did not come back (localhost and 127.0.0.1 differ)",
+                "cors explain {origin} GET {url} --credentials -e {environment}",
+            ),
             Suspect("401 or 403: not logged in; 404: wrong path; 5xx: see the service's log"),
             Suspect("the answer itself says more", "curl -i {url}"),
         ),

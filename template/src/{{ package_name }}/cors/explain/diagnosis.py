@@ -12,7 +12,13 @@ from ..policy import CORSPolicy
 from .answer import elsewhere, explain
 from .causes import BY_ID, Cause, Suspect
 from .console import Reading, origin_of
-from .explanation import Explanation, policy_of
+from .explanation import (
+    NO_NAME_BUT_ITS_OWN,
+    Explanation,
+    is_loopback,
+    local_sites,
+    policy_of,
+)
 from .question import Question, QuestionError, read_question, without_query
 
 # What a status tells that came without a permission to read it.
@@ -127,7 +133,9 @@ def question_of(reading: Reading, given: Given, policy: CORSPolicy) -> Question 
 def hints(reading: Reading, given: Given, question: Question | None) -> list[str]:
     """Return what the details of a message tell, and what is missing to say more."""
     found = []
-    if reading.status:
+    if reading.message.cause == "error-status" and reading.status == "401":
+        found.append(after_login(reading, given))
+    elif reading.status:
         told = STATUS_TELLS.get(SAME_STATUS.get(reading.status, reading.status))
         found += [told] if told else []
     if reading.message.cause == "preflight-redirect" and (reading.url or "").startswith("http:"):
@@ -135,6 +143,17 @@ def hints(reading: Reading, given: Given, question: Question | None) -> list[str
     if question is None and BY_ID[reading.message.cause].by_policy:
         found.append(missing(reading, given))
     return found
+
+
+def after_login(reading: Reading, given: Given) -> str:
+    """Return what a 401 means to a script that has just logged in."""
+    origin, url = given.origin or reading.origin, reading.url
+    if origin and url and (two_sites := local_sites(origin, url)):
+        return two_sites
+    told = "After a login with a cookie, 401 mostly means that the cookie did not come back."
+    if url is None or is_loopback(url):
+        told += f" Is the page's host the same as the service's? {NO_NAME_BUT_ITS_OWN}"
+    return told
 
 
 def missing(reading: Reading, given: Given) -> str:

@@ -13,8 +13,8 @@ from starlette.routing import compile_path
 from ..app_routes import app_routes
 from ..browser import Step as Stage
 from ..browser import console_message
-from ..environments import Environment
-from ..findings import ConfigurationError, Finding
+from ..environments import NO_APP, Environment
+from ..findings import ConfigurationError
 from ..middleware import SAFE_METHODS, CORSFastAPI
 from ..origin import Origin, OriginError, parse
 from ..policy import CORSPolicy
@@ -25,8 +25,10 @@ from .question import Question
 from .remedy import Change, attempts, last_changes
 from .steps import Case, Step, is_refused_by_guard, steps
 
-# The app could not be made, say without its database; its policy is known all the same.
-NO_APP = "APP"
+NO_NAME_BUT_ITS_OWN = (
+    "`fastapi dev` prints 127.0.0.1; `localhost` and `127.0.0.1` are two sites to a browser, and a "
+    "cookie of the one does not come back from a page on the other."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,6 @@ class Explanation:
     def allowed(self) -> bool:
         """Whether the page gets what it asked for."""
         return self.blocked_at is None
-
-
-def refusals(environment: Environment) -> tuple[Finding, ...]:
-    """Return why the service does not start in this environment, nothing where it does."""
-    return tuple(
-        found
-        for found in environment.findings
-        if found.severity == "error" and found.rule != NO_APP
-    )
 
 
 def policy_of(environment: Environment) -> CORSPolicy:
@@ -133,8 +126,8 @@ def remarks(case: Case, environment: Environment, root_path: str) -> Iterator[st
     yield from on_network(case.question, service_of(case.question, case.policy))
     yield from on_routes(case, environment.app, root_path)
     yield from on_writes(case)
-    if case.question.credentials and case.blocked_at is None:
-        yield on_cookies(case)
+    if case.question.credentials:
+        yield from on_cookies(case)
     if environment.settings and environment.settings.as_policy() != case.policy:
         yield "create_app() makes a policy of its own, which differs from the variables."
     for found in environment.findings:
@@ -208,13 +201,54 @@ def on_writes(case: Case) -> Iterator[str]:
         )
 
 
-def on_cookies(case: Case) -> str:
+def on_cookies(case: Case) -> Iterator[str]:
     """Say when the browser would keep a cookie to itself although CORS allows it."""
-    sites = [urlsplit(url).hostname or "" for url in (case.question.origin, case.outcome.url)]
-    same = len({registrable_domain(host) for host in sites}) == 1
-    if case.question.service and same:
-        return "Page and service are of one site: cookies with SameSite=Lax or Strict go along."
+    page, service = case.question.origin, case.outcome.url
+    known = case.question.service is not None
+    if two_sites := local_sites(page, service):
+        yield two_sites
+    elif case.blocked_at is not None:
+        return
+    elif known and is_one_site(page, service):
+        yield "Page and service are of one site: cookies with SameSite=Lax or Strict go along."
+    elif known or not is_loopback(page):
+        yield (
+            "From another site a cookie goes along only with SameSite=None and Secure, and Safari, "
+            "Firefox and private windows may still hold it back (Partitioned helps)."
+        )
+    else:
+        yield (
+            f"This holds if the page calls the service as http://{host_of(page)}:8000, by its own "
+            f"host name. {NO_NAME_BUT_ITS_OWN}"
+        )
+
+
+def is_one_site(*urls: str) -> bool:
+    """Whether these URLs are of one site, as browsers count it for SameSite cookies."""
+    return len({registrable_domain(host_of(url)) for url in urls}) == 1
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of a URL is this machine."""
+    return Origin("http", host_of(url)).is_loopback
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, as the URL has it; an IPv6 address in its brackets."""
+    host = urlsplit(url).hostname or ""
+    return f"[{host}]" if ":" in host else host
+
+
+def local_sites(page: str, service: str) -> str:
+    """Say that page and service are two sites, where both are on this machine; else nothing.
+
+    No browser says a word about it: the login is answered 201, and the next request 401.
+    """
+    if is_one_site(page, service) or not (is_loopback(page) and is_loopback(service)):
+        return ""
+    here, there, port = host_of(page), host_of(service), urlsplit(service).port
     return (
-        "From another site a cookie goes along only with SameSite=None and Secure, and Safari, "
-        "Firefox and private windows may still hold it back (Partitioned helps)."
+        f"To a browser `{here}` and `{there}` are two sites: a cookie that the service sets as "
+        f"{there} does not come back from a page on {here}, and nothing says so. Call the service "
+        f"as http://{here}{f':{port}' if port else ''}."
     )

@@ -16,14 +16,22 @@ from ..findings import ConfigurationError
 from ..origin import parse
 from ..policy import CORSPolicy
 from ..sources import Sources, find_sources
-from .pages import Page, Sockets, UnavailableError, local_entries, page_for, stranger_page
+from .pages import (
+    SAMPLE_LABEL,
+    Page,
+    Sockets,
+    UnavailableError,
+    local_entries,
+    page_for,
+    stranger_page,
+)
 from .plan import plan
 from .probe import Watch, add_probe, router_of
 from .rows import rows
 from .server import Served, pages_app
 from .verdicts import Judged, cells, judge
 
-# What `fastapi dev` binds, too.
+# Where the table is.
 HOST = "127.0.0.1"
 
 
@@ -38,7 +46,7 @@ class LabError(Exception):
 def run_lab(name: str | None, port: int, console: Console, *, open_browser: bool) -> int:
     """Run the lab for an environment until Ctrl-C, and return the exit status."""
     environment = examine(name, with_app=False)
-    if environment.settings is None or environment.is_refused:
+    if environment.settings is None or environment.refusals:
         report.findings_as_text([environment], console)
         return 1
     # It would warn of the lab's own routes.
@@ -123,8 +131,10 @@ class Lab:
 
     def listen(self, port: int) -> None:
         """Listen for the service and the table, at the origins served here, and at a stranger's."""
+        # By the name of the pages: a cookie of localhost does not come back from 127.0.0.1.
+        host = local_entries(self.policy)[0].host.replace("*", SAMPLE_LABEL)
         try:
-            self.service = f"http://{HOST}:{self.service_sockets.listen(HOST, port)}"
+            self.service = f"http://{host}:{self.service_sockets.listen(host, port)}"
         except UnavailableError as error:
             raise LabError(f"the service cannot be started: {error}.") from None
         for entry in map(parse, self.policy.allow_origins):
