@@ -17,7 +17,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
-from service.cors.checks import Subject  # noqa: E402
+from service.cors.audit import Subject  # noqa: E402
 from service.cors.policy import CORSPolicy  # noqa: E402
 from service.cors.rules import audit  # noqa: E402
 

@@ -59,7 +59,8 @@ def as_policy(strict_module: Any, arguments: dict[str, Any]) -> Any:
         name: tuple(v) if isinstance(v, frozenset | list) else v for name, v in arguments.items()
     }
     given.pop("allow_origin_regex", None)
-    return strict_module.CORSPolicy(environment="production", **given)
+    policy = importlib.import_module(strict_module.__package__ + ".policy")
+    return policy.CORSPolicy(environment="production", **given)
 
 
 def scope(method: str, *headers: tuple[bytes, bytes]) -> Scope:

@@ -8,9 +8,9 @@ from rich.console import Console
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
-from service.cors.explain.report import known_as_markdown  # noqa: E402
-from service.cors.report import rules_as_markdown  # noqa: E402
-from service.cors.rules import RULES  # noqa: E402
+from service.cors.tool.development_rules import ALL_RULES  # noqa: E402
+from service.cors.tool.explain.report import known_as_markdown  # noqa: E402
+from service.cors.tool.show import rules_as_markdown  # noqa: E402
 
 TEMPLATE = ROOT / "template"
 MANAGED = (TEMPLATE / "src" / "{{ package_name }}" / "cors", TEMPLATE / "tests" / "cors")
@@ -30,7 +30,7 @@ def managed_files() -> str:
 def main() -> None:
     """Write what the commands print as documents, and the list of managed files."""
     with (ROOT / "docs" / "rules.md").open("w", encoding="utf-8") as file:
-        rules_as_markdown(RULES, Console(file=file, width=10_000, color_system=None))
+        rules_as_markdown(ALL_RULES, Console(file=file, width=10_000, color_system=None))
     with (ROOT / "docs" / "troubleshooting.md").open("w", encoding="utf-8") as file:
         known_as_markdown(Console(file=file, width=10_000, color_system=None))
     (TEMPLATE / "tests" / "cors" / "managed.txt").write_text(managed_files())

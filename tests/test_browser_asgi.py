@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
-from service.cors.browser import Browser, Fetch, Request, Response
-from service.cors.browser.asgi import App, ASGITransport, Message, Receive, Send
+from service.cors.tool.browser import Browser, Fetch, Request, Response
+from service.cors.tool.browser.asgi import App, ASGITransport, Message, Receive, Send
 
 API = "https://api.acme.com"
 Scope = Any

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pytest
-from service.cors.browser import (
+from service.cors.tool.browser import (
     Browser,
     Fetch,
     Outcome,

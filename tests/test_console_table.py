@@ -13,11 +13,11 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
-from service.cors.browser import Browser, Fetch, Request, Response, console_message
-from service.cors.explain.causes import CAUSES
-from service.cors.explain.console import Reading, read_console
-from service.cors.explain.messages import MESSAGES, Message
-from service.cors.explain.report import known_as_markdown
+from service.cors.tool.browser import Browser, Fetch, Request, Response, console_message
+from service.cors.tool.explain.causes import CAUSES
+from service.cors.tool.explain.console import Reading, read_console
+from service.cors.tool.explain.messages import MESSAGES, Message
+from service.cors.tool.explain.report import known_as_markdown
 
 from .project import TEMPLATE
 

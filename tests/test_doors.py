@@ -67,8 +67,8 @@ REFUSED = {
     "a slash": (f"{APP}/", f"`{APP}/` ends in a slash. Fix: write `{APP}`."),
     "upper case": ("https://App.acme.com", f"Fix: write `{APP}`."),
     "a lone quote": (f'{APP}",https://b.acme.com', "keeps half of a pair of quotes or brackets"),
-    "unfinished JSON": (f'["{APP}"', "begins like JSON but is none"),
-    "JSON of the wrong type": ('{"origins": []}', "is JSON, but no list of strings"),
+    "unfinished JSON": (f'["{APP}"', "begins like JSON but is not valid JSON"),
+    "JSON of the wrong type": ('{"origins": []}', "is JSON, but not a list of strings"),
     "a wildcard": ("*", "CORS003"),
     "a wildcard with cookies in a list": (f"{APP},*", "CORS003"),
     "something very long": ("https://" + "a" * 100_000, "has a host of more than 253 characters"),
@@ -187,8 +187,8 @@ UNKNOWN = {
     "capital": ("Production", "set ENVIRONMENT=production"),
     "typo": ("producton", "set ENVIRONMENT=production"),
     "strange": ("qa", "there are: development, staging, production"),
-    "path": ("../production", "names no environment"),
-    "two lines": ("production\nx", "names no environment"),
+    "path": ("../production", "is no name of an environment"),
+    "two lines": ("production\nx", "is no name of an environment"),
 }
 
 

@@ -56,7 +56,7 @@ def cors(project: Path, monkeypatch: pytest.MonkeyPatch) -> Cors:
 
     def run(*arguments: str, stdin: str = "") -> Result:
         with patch.dict(os.environ, clean_environment(ENVIRONMENT="development"), clear=True):
-            app = import_module(f"{PACKAGE}.cors.cli").app
+            app = import_module(f"{PACKAGE}.cors.tool.cli").app
             return CliRunner().invoke(app, ["explain", *arguments], input=stdin)
 
     return run

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from service.cors.origin import NearMiss, Origin, OriginError, Pattern, near_miss, parse, shown
+from service.cors.findings import shown
+from service.cors.origin import Origin, Pattern
+from service.cors.origin_errors import NearMiss, OriginError, near_miss, parse
 
 ID = "abcdefghijklmnopabcdefghijklmnop"
 UUID = "0b5f8c1e-12ab-4cde-9f00-0123456789ab"
@@ -312,7 +314,7 @@ def test_public_suffix(text: str, expected: bool) -> None:
 
 
 def test_the_suffix_list_is_read_for_patterns_only() -> None:
-    code = "import sys; from service.cors.origin import parse; parse('https://app.acme.com')"
+    code = "import sys; from service.cors.origin_errors import parse; parse('https://app.acme.com')"
     code += "; parse('http://localhost:*').is_under_public_suffix"
     code += "; sys.exit('publicsuffixlist' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent / "lib")}
@@ -426,7 +428,7 @@ ALLOWED = ["https://app.acme.com", "https://www.acme.com", "http://localhost:517
             "https://acme.com",
             ["https://*.acme.com"],
             0,
-            "the pattern asks for a label before the domain",
+            "the pattern needs a label before the domain",
         ),
         (
             "a label that does not fit a pattern",
@@ -500,5 +502,5 @@ def test_a_huge_text_is_refused_at_once(unit: str) -> None:
 
 
 def test_shown_is_short() -> None:
-    assert shown("x" * 100) == "x" * 80 + "\u2026"
+    assert shown("x" * 200) == "x" * 100 + "\u2026 (200 characters)"
     assert shown("https://app.acme.com/@me") == "https://app.acme.com/@me"

@@ -10,14 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from service import settings as service_settings
-from service.cors import environments
-from service.cors.cli import app as cli
-from service.cors.probe import CAUSES
+from service.cors.tool.cli import app as cli
+from service.cors.tool.probe import CAUSES
 from typer.testing import CliRunner
 
 from .deployments import (
@@ -335,7 +335,7 @@ def test_secrets_that_only_the_deployment_has_are_not_needed(
     class NeedsSecret(service_settings.Settings):
         database_url: str
 
-    monkeypatch.setattr(environments, "Settings", NeedsSecret)
+    monkeypatch.setattr(import_module("service.main"), "Settings", NeedsSecret)
     said = report(deployed["production"])
     assert (said["paths"], ids(said)) == (["/"], set())
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from service.cors.browser import Exchange, Request, Response
 from service.cors.policy import CORSPolicy
-from service.cors.probe import Probe, Promise, Target
+from service.cors.tool.browser import Exchange, Request, Response
+from service.cors.tool.probe import Probe, Promise, Target
 
 APP = "https://app.acme.com"
 BEARER = CORSPolicy(

@@ -16,7 +16,8 @@ import unicodedata
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service.cors.origin import Origin, OriginError, Pattern, parse
+from service.cors.origin import Origin, Pattern
+from service.cors.origin_errors import OriginError, parse
 
 from .prompt_macros import validators
 

@@ -113,7 +113,7 @@ def test_the_service_installs_with_pip_too(service: Path, tmp_path: Path) -> Non
     python = tmp_path / "venv" / "bin" / "python"
     shell(f"{python} -m pip install --quiet --disable-pip-version-check -e .", service)
     printed = shell(f"{tmp_path / 'venv' / 'bin' / 'cors'} check --all", service)
-    assert "production: nothing to say against it." in printed
+    assert "production: no findings." in printed
 
 
 def test_an_explanation_reads_as_shown(cookies_service: Path) -> None:

@@ -1,21 +1,22 @@
 """The rule book, case by case: what is refused, warned of and accepted, in each class."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
-from service.cors.checks import Subject
+from service.cors.app import CORSFastAPI
+from service.cors.audit import Subject, findings_of
 from service.cors.findings import ConfigurationError, Finding
-from service.cors.middleware import CORSFastAPI
 from service.cors.policy import CORSPolicy
-from service.cors.rules import RULES, audit, find_rule
 from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
-from service.cors.version_control import Unkept
+from service.cors.tool.development_rules import ALL_RULES
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -100,7 +101,10 @@ def test_the_rule_book(tmp_path: Path, case: Case, environment: str, letter: str
 @pytest.mark.parametrize(
     ("origin", "advice"),
     [
-        ("https://localhost", "a Capacitor app on Android, give it a server.hostname of its own"),
+        (
+            "https://localhost",
+            "a Capacitor app on Android, set its server.hostname to a name of your own",
+        ),
         ("http://tauri.localhost", "Tauri's HTTP plugin"),
     ],
 )
@@ -367,7 +371,7 @@ def test_a_second_policy_that_a_router_mounts_is_found() -> None:
     app.include_router(router)
     if TestClient(app).get("/old/docs").status_code == 404:
         pytest.skip("this FastAPI leaves out what an included router mounts")
-    found = [each.rule for each in audit(Subject(app.cors_policy, app=app))]
+    found = [each.rule for each in findings_of(Subject(app.cors_policy, app=app), ALL_RULES)]
     assert "CORS034" in found
 
 
@@ -377,7 +381,7 @@ def test_the_rules_on_the_app(
 ) -> None:
     judged = policy(environment, **fields)
     subject = Subject(judged, app=build(judged))
-    found = [each for each in audit(subject) if each.rule == rule]
+    found = [each for each in findings_of(subject, ALL_RULES) if each.rule == rule]
     assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}, found
 
 
@@ -404,12 +408,8 @@ ANSWER_CASES: tuple[tuple[str, dict[str, Any], str, str], ...] = (
 def test_the_rule_on_recorded_answers(
     tmp_path: Path, answers: dict[str, object], variable: str, environment: str, letter: str
 ) -> None:
-    (tmp_path / f".env.{environment}").write_text(dotenv(environment, ()))
-    sources = find_sources(environment, tmp_path)
-    settings, _ = read_settings(CORSSettings, sources)
-    assert settings is not None
-    subject = Subject(settings.as_policy(), sources, answers=answers)
-    found = [each for each in audit(subject) if each.rule == "CORS037"]
+    (tmp_path / ".copier-answers.yml").write_text(yaml.safe_dump(answers))
+    found = development_findings(tmp_path, environment, "CORS037")
     assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
     assert all(
         each.variable == variable and "copier update --defaults --data" in each.fix
@@ -417,42 +417,52 @@ def test_the_rule_on_recorded_answers(
     )
 
 
+def development_findings(folder: Path, environment: str, rule: str) -> list[Finding]:
+    """Return what one of the development rules says about a good dotenv file."""
+    (folder / f".env.{environment}").write_text(dotenv(environment, ()))
+    sources = find_sources(environment, folder)
+    settings, _ = read_settings(CORSSettings, sources)
+    assert settings is not None
+    found = findings_of(Subject(settings.as_policy(), sources), ALL_RULES)
+    return [each for each in found if each.rule == rule]
+
+
 # --- What git has -----------------------------------------------------------------------------
 
-GIT_CASES: tuple[tuple[str, Unkept | None, str], ...] = (
-    ("a file that git ignores", "ignored", "E E E"),
-    ("a file that is not added yet", "untracked", "W W W"),
-    ("a file that git has", None, "- - -"),
+# A sentence, what is done in the repository, the verdict.
+GIT_CASES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("a file that git ignores", (), "E E E"),
+    ("a file that is not added yet", ("rm .gitignore",), "W W W"),
+    ("a file that git has", ("git add --force .env.*",), "- - -"),
 )
 
 
 @pytest.mark.parametrize(
-    ("state", "environment", "letter"),
+    ("commands", "environment", "letter"),
     [
-        pytest.param(state, environment, letter, id=f"{environment} {sentence}")
-        for sentence, state, verdict in GIT_CASES
+        pytest.param(commands, environment, letter, id=f"{environment} {sentence}")
+        for sentence, commands, verdict in GIT_CASES
         for environment, letter in classes(verdict)
     ],
 )
 def test_the_rule_on_what_git_has(
-    tmp_path: Path, state: Unkept | None, environment: str, letter: str
+    tmp_path: Path, commands: tuple[str, ...], environment: str, letter: str
 ) -> None:
-    file = tmp_path / f".env.{environment}"
-    file.write_text(dotenv(environment, ()))
-    sources = find_sources(environment, tmp_path)
-    settings, _ = read_settings(CORSSettings, sources)
-    assert settings is not None
-    subject = Subject(settings.as_policy(), sources, unkept={file: state} if state else {})
-    found = [each for each in audit(subject) if each.rule == "CORS042"]
+    (tmp_path / ".copier-answers.yml").write_text("environments: [staging, production]")
+    (tmp_path / ".gitignore").write_text(".env*\n")
+    (tmp_path / f".env.{environment}").touch()
+    for command in ("git init --quiet", *commands):
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    found = development_findings(tmp_path, environment, "CORS042")
     assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
-    assert all(f"git add {file.name}" in each.fix for each in found)
+    assert all(f"git add .env.{environment}" in each.fix for each in found)
 
 
 # --- The book itself --------------------------------------------------------------------------
 
 
 def test_the_ids_are_in_order_and_without_a_gap() -> None:
-    assert [rule.id for rule in RULES] == [f"CORS{n:03}" for n in range(1, len(RULES) + 1)]
+    assert [rule.id for rule in ALL_RULES] == [f"CORS{n:03}" for n in range(1, len(ALL_RULES) + 1)]
 
 
 def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None:
@@ -464,7 +474,7 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)
-    for each in RULES:
+    for each in ALL_RULES:
         for environment, letter in classes(each.severities):
             assert verdicts.get((each.id, environment), set()) >= {letter, "-"}, each.id
     assert 3 * len(rows) >= 300
@@ -472,7 +482,7 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
 
 def test_what_the_book_calls_good_is_good_and_bad_is_bad(tmp_path: Path) -> None:
     """The examples of `cors rules` are judged like anybody's dotenv file."""
-    for rule in RULES:
+    for rule in ALL_RULES:
         if rule.bad.startswith("CORS_") and " while " not in rule.bad and "@" not in rule.bad:
             bad = tuple(rule.bad.split(" with "))
             if rule.id not in ("CORS027",):
@@ -481,9 +491,3 @@ def test_what_the_book_calls_good_is_good_and_bad_is_bad(tmp_path: Path) -> None
         if rule.good.startswith("CORS_"):
             found = findings(tmp_path, "production", (rule.good,))
             assert rule.id not in {each.rule for each in found}, rule.good
-
-
-def test_a_rule_is_found_by_its_id_in_any_case() -> None:
-    assert find_rule("cors014").id == "CORS014"
-    with pytest.raises(KeyError):
-        find_rule("CORS999")

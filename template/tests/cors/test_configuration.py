@@ -156,7 +156,8 @@ def test_a_file_that_does_not_fit_is_refused(
 def test_no_rule_refuses_this_environment(environment: str) -> None:
     """Also judged by the rules that look at routes, cookies and middleware: `cors check`."""
     with only_dotenv():
-        examined = package_module("cors.environments").examine(environment, ROOT)
+        rules = package_module("cors.tool.development_rules").ALL_RULES
+        examined = package_module("cors.cli").examine(environment, ROOT, rules=rules)
     found = [str(found) for found in examined.findings if found.severity == "error"]
     assert found == [], sentences(found)
 
@@ -201,5 +202,5 @@ def test_a_second_policy_is_found(service: Service, place: str) -> None:
     if place == "a mounted app":
         app.mount("/mounted", inner := FastAPI())
     (app if place == "the app" else inner).add_middleware(CORSMiddleware, allow_origins=["*"])
-    subject = package_module("cors.checks").Subject(app.cors_policy, app=app)
+    subject = package_module("cors.audit").Subject(app.cors_policy, app=app)
     assert "CORS034" in [finding.rule for finding in package_module("cors.rules").audit(subject)]

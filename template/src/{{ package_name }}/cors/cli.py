@@ -1,244 +1,239 @@
-"""The `cors` command: check, show, explain, try and probe the policy of each environment."""
+"""The `cors` command: `check` is here, so that an image can judge itself; the rest is in `tool`."""
 
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import textwrap
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
-import typer
-from rich.console import Console
+from .audit import Rule, Subject, findings_of
+from .findings import ConfigurationError, Finding, counted, errors_among
+from .policy import CORSPolicy
+from .rules import RULES
+from .rules_for_app import is_cors_app
+from .settings import CORSSettings, read_settings
+from .sources import environments, find_sources
 
-from . import report
-from .environments import Environment, examine, named
-from .explain import command as explain_command
-from .explain.question import QuestionError
-from .probe import Probe, Promise, PromiseError, Target, TargetError, UnreachableError, Wire
-from .probe import report as probe_report
-from .rules import RULES, find_rule
+PACKAGE = __name__.partition(".")[0]
+FORMATS = ("text", "json", "github")
 
-app = typer.Typer(
-    help="Check, show and explain which sites may call this service from a browser.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
+# Errors of `cors check` that do not keep a service from starting: the app could not be made here,
+# for example without its database; or git does not have a file.
+NO_APP = "APP"
+NOT_AT_START = frozenset({NO_APP, "CORS042"})
 
-EnvironmentName = Annotated[
-    str | None,
-    typer.Option(
-        "--environment",
-        "-e",
-        help="Which environment: the NAME of a .env.NAME file. Default: the variable ENVIRONMENT.",
-        metavar="NAME",
-    ),
-]
-WithApp = Annotated[
-    bool,
-    typer.Option(
-        "--app/--no-app", help="Create the app too, for the rules on routes, cookies, middleware."
-    ),
-]
+# The message of a driver that cannot connect shows the URL with its password.
+USER_INFO = re.compile(r"://[^\s@]*@")
 
 
-class CheckFormat(StrEnum):
-    """How `cors check` prints its findings."""
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment with everything that is to be said about it.
 
-    text = "text"
-    json = "json"
-    github = "github"
-
-
-class ProbeFormat(StrEnum):
-    """How `cors probe` prints its findings."""
-
-    text = "text"
-    json = "json"
-
-
-class TableFormat(StrEnum):
-    """How `cors show` and `cors rules` print their tables."""
-
-    text = "text"
-    markdown = "markdown"
-    json = "json"
-
-
-def console() -> Console:
-    """Return where to print: in colour on a terminal, plain and unwrapped in a pipe."""
-    stdout = Console()
-    return stdout if stdout.is_terminal else Console(width=10_000, color_system=None)
-
-
-@app.command()
-def check(
-    environment: EnvironmentName = None,
-    every: Annotated[bool, typer.Option("--all", help="Every environment.")] = False,
-    output: Annotated[CheckFormat, typer.Option("--format", help="How to print.")] = (
-        CheckFormat.text
-    ),
-    with_app: WithApp = True,
-) -> None:
-    """Judge the policy by the rule book. Exit status: 0 fine or warnings, 1 errors, 2 misuse."""
-    if every and environment:
-        raise typer.BadParameter("give one of the two", param_hint="--all and --environment")
-    names: list[str | None] = [*named()] if every else [environment]
-    if not names:
-        raise typer.BadParameter(
-            "there is no .env.NAME file in the working directory", param_hint="--all"
-        )
-    examined = [examine(name, with_app=with_app) for name in names]
-    print_findings: dict[CheckFormat, Callable[[list[Environment], Console], None]] = {
-        CheckFormat.text: report.findings_as_text,
-        CheckFormat.json: report.findings_as_json,
-        CheckFormat.github: report.findings_for_github,
-    }
-    print_findings[output](examined, console())
-    raise typer.Exit(1 if any(each.has_errors for each in examined) else 0)
-
-
-@app.command()
-def show(
-    environment: EnvironmentName = None,
-    output: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = (
-        TableFormat.text
-    ),
-) -> None:
-    """Show who may call, how, and for how long a preflight is remembered, side by side."""
-    names: list[str | None] = [environment] if environment else [*named()]
-    examined = [examine(name, with_app=False) for name in names or [None]]
-    if output is TableFormat.json:
-        report.policies_as_json(examined, console())
-    else:
-        report.policies_as_table(examined, console(), markdown=output is TableFormat.markdown)
-    raise typer.Exit(1 if any(each.settings is None for each in examined) else 0)
-
-
-@app.command()
-def lab(
-    environment: EnvironmentName = None,
-    port: Annotated[
-        int,
-        typer.Option(help="Where the service listens; 0: a free port.", min=0, max=65535),
-    ] = 0,
-    open_browser: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the table in your browser.")
-    ] = True,
-) -> None:
-    """Compare in your own browser: what the policy says beside what the browser does."""
-    # Imported here because it brings a web server, which no other command needs.
-    from .lab.run import run_lab
-
-    raise typer.Exit(run_lab(environment, port, console(), open_browser=open_browser))
-
-
-@app.command()
-def explain(
-    origin: Annotated[
-        str | None,
-        typer.Argument(help="Where the page is: https://app.acme.com, or its URL."),
-    ] = None,
-    method: Annotated[str | None, typer.Argument(help="GET where it is left out.")] = None,
-    path: Annotated[
-        str | None, typer.Argument(help="The path, or the whole URL that the page calls.")
-    ] = None,
-    header: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--header", "-H", help="A request header: NAME or 'NAME: value'.", metavar="NAME"
-        ),
-    ] = None,
-    credentials: Annotated[
-        bool, typer.Option("--credentials", help="With cookies: credentials: 'include'.")
-    ] = False,
-    environment: EnvironmentName = None,
-    message: Annotated[
-        str | None,
-        typer.Option(
-            "--message",
-            "-m",
-            help="What the browser's console says, copied; - reads it from a pipe.",
-            metavar="TEXT",
-        ),
-    ] = None,
-    known: Annotated[
-        bool, typer.Option("--known", help="Print every message it knows, as Markdown.")
-    ] = False,
-) -> None:
-    """Explain what a browser does with a request, or a message from its console.
-
-    Exit status: 0 the policy allows it, 1 it does not, 2 misuse.
+    `policy` and `app` are None where an error kept them from being made.
     """
-    asked = explain_command.Asked(
-        origin, method, path, tuple(header or ()), credentials, environment, message, known
+
+    name: str
+    findings: tuple[Finding, ...]
+    policy: CORSPolicy | None = None
+    app: object | None = None
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether `cors check` fails."""
+        return bool(errors_among(self.findings))
+
+    @property
+    def refusals(self) -> list[Finding]:
+        """Why the service does not start; empty where it does."""
+        return [each for each in errors_among(self.findings) if each.rule not in NOT_AT_START]
+
+    @property
+    def verdict(self) -> str:
+        """What the findings mean for the service, in a sentence."""
+        errors = len(errors_among(self.findings))
+        warnings = counted(len(self.findings) - errors, "warning")
+        if not self.findings:
+            return f"{self.name}: no findings."
+        if not errors:
+            return f"{self.name}: the service starts, with {warnings}."
+        starts = not self.refusals and all(each.rule != NO_APP for each in self.findings)
+        what = "the service starts, but the check fails" if starts else "the service does not start"
+        return f"{self.name}: {what} ({counted(errors, 'error')}, {warnings})."
+
+
+# --- Examining an environment -----------------------------------------------------------------
+
+
+def examine(
+    name: str | None = None,
+    directory: Path | None = None,
+    *,
+    with_app: bool = True,
+    rules: Sequence[Rule] = RULES,
+) -> Environment:
+    """Read and audit an environment, by default the one that ENVIRONMENT names.
+
+    `with_app` also creates the application, for the rules that look at routes and middleware.
+    """
+    try:
+        sources = find_sources(name, directory)
+    except ConfigurationError as error:
+        return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
+    settings, findings = read_settings(CORSSettings, sources)
+    policy = settings.as_policy() if settings else None
+    if policy is None or errors_among(findings):
+        return Environment(sources.environment, tuple(findings), policy)
+    subjects, problems, app = [Subject(policy, sources)], list[Finding](), None
+    if with_app:
+        try:
+            app = create_app(sources.environment)
+            subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
+            if is_cors_app(app) and app.cors_policy != policy:  # type: ignore[attr-defined]
+                subjects.append(Subject(app.cors_policy, app=app))  # type: ignore[attr-defined]
+        except ConfigurationError as error:
+            problems += error.findings
+        except Exception as error:
+            problems.append(not_created(error))
+    found = [each for subject in subjects for each in findings_of(subject, rules)]
+    return Environment(sources.environment, tuple(dict.fromkeys(found + problems)), policy, app)
+
+
+def not_created(error: Exception) -> Finding:
+    """Return the finding for an app that cannot be created."""
+    return Finding(
+        rule=NO_APP,
+        variable="create_app",
+        value="",
+        reason=f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}",
+        fix="make it work without the services it connects to, or check with --no-app",
     )
+
+
+def entrypoint() -> tuple[str, str]:
+    """Return module and name of what is served: `[tool.fastapi] entrypoint`, or main.app."""
     try:
-        status = explain_command.run(asked, console())
-    except QuestionError as error:
-        raise typer.BadParameter(str(error)) from None
-    raise typer.Exit(status)
+        pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+        module, _, name = pyproject["tool"]["fastapi"]["entrypoint"].partition(":")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        module, name = "", ""
+    if module.partition(".")[0] != PACKAGE:
+        module, name = f"{PACKAGE}.main", "app"
+    return module, name or "app"
 
 
-@app.command()
-def rules(
-    rule: Annotated[str | None, typer.Argument(help="An id, such as CORS014.")] = None,
-    output: Annotated[TableFormat, typer.Option("--format", help="How to print.")] = (
-        TableFormat.text
-    ),
-) -> None:
-    """Print the rule book, or one rule with its reason and examples."""
+def served() -> object:
+    """Return what a server serves. It is made once, for the environment that asks first."""
+    module, name = entrypoint()
+    app: object = getattr(import_module(module), name)
+    return app
+
+
+def create_app(environment: str) -> object:
+    """Create the app for an environment; return what is served if something wraps the app."""
+    with environment_set_to(environment):
+        app = served()
+        factory = getattr(import_module(entrypoint()[0]), "create_app", None)
+        created: object = factory() if factory and is_cors_app(app) else app
+    return created
+
+
+@contextmanager
+def environment_set_to(name: str) -> Iterator[None]:
+    """Set ENVIRONMENT meanwhile: importing the service makes an app for it."""
+    before = os.environ.get("ENVIRONMENT")
+    os.environ["ENVIRONMENT"] = name
     try:
-        chosen = RULES if rule is None else (find_rule(rule),)
-    except KeyError:
-        raise typer.BadParameter(
-            f"there is no {rule}; the rules go from {RULES[0].id} to {RULES[-1].id}",
-            param_hint="RULE",
-        ) from None
-    if output is TableFormat.json:
-        report.rules_as_json(chosen, console())
-    elif output is TableFormat.markdown:
-        report.rules_as_markdown(chosen, console())
-    elif rule is None:
-        report.rules_as_table(chosen, console())
-    else:
-        report.rule_as_text(chosen[0], console())
+        yield
+    finally:
+        if before is None:
+            del os.environ["ENVIRONMENT"]
+        else:
+            os.environ["ENVIRONMENT"] = before
 
 
-@app.command()
-def probe(
-    url: Annotated[str, typer.Argument(help="Where it is deployed, as in https://api.acme.com.")],
-    environment: EnvironmentName = None,
-    path: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What to ask about; up to 3 times. Default: two of the app's own routes.",
-            metavar="PATH",
-        ),
-    ] = None,
-    output: Annotated[ProbeFormat, typer.Option("--format", help="How to print.")] = (
-        ProbeFormat.text
-    ),
-    timeout: Annotated[
-        float, typer.Option(help="For each request.", min=0.1, max=600, metavar="SECONDS")
-    ] = 10,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Take any certificate, self-signed ones too.")
-    ] = False,
-) -> None:
-    """Ask a deployed service whether it keeps the policy of an environment.
+# --- cors check -------------------------------------------------------------------------------
 
-    At most 40 requests, GET and OPTIONS only. Exit status: 0 it does, 1 it differs, 2 misuse, or
-    no answer.
-    """
-    try:
-        asked = Probe.of(Promise.read(environment), Target.read(url), path or ())
-        wire = Wire(asked.target, timeout=timeout, insecure=insecure)
-        with probe_report.progress_bar(Console(stderr=True)) as progress:
-            result = asked.run(wire, progress)
-    except (PromiseError, TargetError, UnreachableError) as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
-        raise typer.Exit(2) from None
-    if output is ProbeFormat.json:
-        probe_report.as_json(result, console())
-    else:
-        probe_report.as_text(result, console())
-    raise typer.Exit(1 if result.findings else 0)
+
+def check(
+    names: Sequence[str | None], output: str, *, with_app: bool, rules: Sequence[Rule] = RULES
+) -> int:
+    """Print the findings of environments; return the exit status: 1 for errors, else 0."""
+    examined = [examine(name, with_app=with_app, rules=rules) for name in names]
+    printed = {"text": as_text, "json": as_json, "github": for_github}[output]
+    print("\n".join(printed(examined)))
+    return int(any(each.has_errors for each in examined))
+
+
+def as_text(examined: Iterable[Environment]) -> Iterator[str]:
+    """Yield a line for each finding and a sentence for each environment."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
+    for environment in examined:
+        for found in environment.findings:
+            yield textwrap.fill(
+                str(found),
+                width,
+                initial_indent="  ",
+                subsequent_indent="    ",
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        yield environment.verdict
+
+
+def as_json(examined: Iterable[Environment]) -> Iterator[str]:
+    """Yield the findings as one JSON list."""
+    found = [
+        {"environment": each.name, **asdict(finding)}
+        for each in examined
+        for finding in each.findings
+    ]
+    yield json.dumps(found, indent=2)
+
+
+def for_github(examined: Iterable[Environment]) -> Iterator[str]:
+    """Yield workflow commands, which GitHub shows beside the lines of a pull request."""
+    for environment in examined:
+        for found in environment.findings:
+            file, _, line = found.where.partition(":")
+            place = f"file={file},line={line}," if line.isdigit() else ""
+            text = f"{environment.name}: {found.variable} {found.sentence}".replace("%", "%25")
+            text = text.replace("\r", "%0D").replace("\n", "%0A")
+            yield f"::{found.severity} {place}title={found.rule}::{text}"
+
+
+def app(prog_name: str = "cors") -> None:
+    """Run the command; exit with its status."""
+    if find_spec(f"{__package__}.tool") and find_spec("typer"):
+        import_module(f"{__package__}.tool.cli").app(prog_name=prog_name)
+    parser = argparse.ArgumentParser(prog_name, description="Check the policy of a service.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    checking = commands.add_parser(
+        "check", help="Check the policy of an environment against the rules."
+    )
+    checking.add_argument("--environment", "-e", metavar="NAME", help="The NAME of .env.NAME.")
+    checking.add_argument("--all", action="store_true", help="Check every environment.")
+    checking.add_argument("--format", choices=FORMATS, default="text", help="How to print.")
+    checking.add_argument("--app", action=argparse.BooleanOptionalAction, default=True)
+    for name in ("show", "rules", "explain", "probe", "lab"):
+        commands.add_parser(name, help="A development tool; not installed here.", add_help=False)
+    given, _ = parser.parse_known_args()
+    if given.command != "check":
+        parser.exit(
+            2,
+            f"`{prog_name} {given.command}` is a development tool and not installed here: run it "
+            "in a checkout of the service, after `uv sync`.\n",
+        )
+    names = environments() if given.all else [given.environment]
+    if not names:
+        parser.error("there is no .env.NAME file in the working directory")
+    raise SystemExit(check(names, given.format, with_app=given.app))

@@ -1,4 +1,4 @@
-"""What the audit has to say: one finding per fault, one readable line per finding."""
+"""Findings: what is wrong with a configuration, one readable line for each fault."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,34 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 # Long enough for any real origin, short enough that a pasted file does not flood the terminal.
-SHOWN_CHARACTERS = 120
+LONGEST_SHOWN = 100
 
 
-def shown(value: str) -> str:
-    """Return a value as a message shows it: on one line, control characters escaped, shortened."""
-    visible = value.encode("unicode_escape").decode() if not value.isprintable() else value
-    if len(visible) > SHOWN_CHARACTERS:
-        visible = f"{visible[:SHOWN_CHARACTERS]}… ({len(value):,} characters)"
-    return f"`{visible}`"
+def shown(text: str) -> str:
+    """Return `text` as messages show it: one line, escaped, cut, without user name and password."""
+    before, at, after = text.rpartition("@")
+    if at:
+        scheme, slashes, user = before.rpartition("://")
+        # A slash ends the host, unless a password has one in it.
+        if "/" not in user or ":" in user:
+            text = f"{scheme}{slashes}***@{after}"
+    visible = text if text.isprintable() else repr(text)[1:-1]
+    if len(visible) > LONGEST_SHOWN:
+        return f"{visible[:LONGEST_SHOWN]}… ({len(text):,} characters)"
+    return visible
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and its noun: `1 error`, `2 errors`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One fault: which rule, in which variable, what was written, why that is wrong, what to do.
+    """One fault: which rule it breaks, in which variable, what is written there, why, what to do.
 
-    `reason` is a clause that follows the value, `fix` an instruction; neither ends in a full stop.
+    `reason` continues a sentence that begins with the value; `fix` is an instruction. Neither ends
+    in a full stop. `where` is a file and line, such as `.env.production:7`, or empty.
     """
 
     rule: str
@@ -35,21 +47,29 @@ class Finding:
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
-        value = f" {shown(self.value)}" if self.value else ""
-        subject = f"{self.variable}{place}:{value}"
-        return f"{self.rule} {self.severity}: {subject} {self.reason}. Fix: {self.fix}."
+        return f"{self.rule} {self.severity}: {self.variable}{place}: {self.sentence}"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong with the value, and the fix."""
+        value = f"`{shown(self.value)}` " if self.value else ""
+        return f"{value}{self.reason}. Fix: {self.fix}."
+
+
+def errors_among(findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings that keep a service from starting."""
+    return [finding for finding in findings if finding.severity == "error"]
 
 
 class ConfigurationError(SystemExit):
-    """The configuration is refused; every finding is said at once.
+    """The configuration is refused. The text has a line for every finding.
 
-    A SystemExit, so that uvicorn, `fastapi run` and plain Python print its text and exit with
-    status 1 instead of showing a traceback for what is nobody's programming error.
+    It is a SystemExit, so that uvicorn, `fastapi run` and plain Python print the text and exit with
+    status 1. A traceback would blame the program for a mistake in its settings.
     """
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        errors = sum(finding.severity == "error" for finding in self.findings)
-        noun = "error" if errors == 1 else "errors"
+        errors = counted(len(errors_among(self.findings)), "configuration error")
         lines = "\n".join(f"  {finding}" for finding in self.findings)
-        super().__init__(f"The service does not start: {errors} configuration {noun}.\n{lines}")
+        super().__init__(f"The service does not start: {errors}.\n{lines}")

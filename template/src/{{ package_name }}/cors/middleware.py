@@ -1,53 +1,59 @@
-"""The policy at work: a stricter CORSMiddleware, and a FastAPI that keeps it outermost.
+"""The policy at work: Starlette's CORSMiddleware, stricter.
 
-"Fetch" below is the WHATWG Fetch Standard. What happens to a request:
+"Fetch" below is the WHATWG Fetch Standard, "other site" an origin that is not allowed. What happens
+to a request:
 
-- Every response says `Vary: Origin` once. An allowed origin gets its grant, a stranger nothing.
+- Every response says `Vary: Origin` once. An allowed origin gets its grant, another site nothing.
 - `Access-Control-*` headers set by inner code are removed: there is one policy.
-- A preflight never reaches the app. It is answered 204 with the whole policy, to a stranger 403.
-- A WebSocket handshake from a stranger's page is refused before the app sees it.
-- With `guard_writes`, so is a stranger's unsafe request: CORS alone would only hide the answer.
-- Under `public_paths` a stranger gets `*`, and never credentials.
+- A preflight never reaches the app. An allowed origin gets 204 with the whole policy, others 403.
+- A WebSocket handshake from a page of another site is refused before the app sees it.
+- With `guard_writes`, so is an unsafe request of another site: CORS alone only hides the response.
+- Under `public_paths` other sites get `*`, and never credentials.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
 from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .policy import CORSPolicy
+from .fetch_standard import SAFE_METHODS
+
+if TYPE_CHECKING:
+    from .app import CORSFastAPI as CORSFastAPI
 
 Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]
 
-# A browser asks for each non-safelisted header of one request once. Real front ends send a dozen
-# names in a few hundred bytes; what is far beyond that is not a browser, and gets no echo.
+# A browser asks for each non-safelisted header of a request once: a dozen names in a few hundred
+# bytes. What is far beyond that is not a browser, and gets no echo.
 MAX_MIRRORED_NAMES = 64
 MAX_MIRRORED_BYTES = 4096
 
 # What a browser can send as an origin besides `null` (HTML, "serialization of an origin"): scheme,
-# host, perhaps a port, all in lower case; a host name has at most 253 characters. A pattern lets in
-# nothing else, so that a mistake in it cannot be used with odd or endless values.
+# host, perhaps a port, all in lower case; a host name has at most 253 characters. A pattern allows
+# nothing else, so a mistake in it cannot be used with odd or endless values.
 SERIALIZED_ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\x00- A-Z/?#@\\<>^|\x7f-\xff]+")
 MAX_ORIGIN_BYTES = 300
+# The same few origins call again and again. Only the last verdicts on a pattern are remembered, so
+# a flood of origins costs no memory.
+REMEMBERED_ORIGINS = 256
 
 # RFC 9110, section 5.6.2
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
 
 def _spellings(*names: bytes) -> dict[bytes, bytes]:
-    """Map what clients write for these header names to the names in lower case.
+    """Map the spellings of these header names to the names in lower case.
 
-    ASGI asks servers for lower case, but does not insist. Browsers write no other spelling than
-    these three, and to lower-case every name of every request would add a quarter to the cost.
+    ASGI asks servers for lower case, but does not insist. Browsers write only these three
+    spellings, and to lower-case every name of every request would add a quarter to the cost.
     """
     return {spelled: name for name in names for spelled in (name, name.title(), name.upper())}
 
@@ -62,7 +68,7 @@ IN_PREFLIGHT = _spellings(
 )
 TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"authorization")
 
-# Response headers are searched for names of the policy. Those that apps send all the time are known
+# Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
 HARMLESS = frozenset(
     b"accept-ranges age allow cache-control content-disposition content-encoding content-language "
@@ -72,7 +78,7 @@ HARMLESS = frozenset(
 )
 INITIALS = frozenset({b"a", b"A", b"v", b"V"})
 
-# What a response is given, for a stranger and on a public path. Vary is always the first.
+# What is added to a response for another site, and on a public path. Vary is always the first.
 VARY: Header = (b"vary", b"Origin")
 NOTHING: Headers = (VARY,)
 OPEN: Headers = (VARY, (b"access-control-allow-origin", b"*"))
@@ -83,18 +89,17 @@ logger = logging.getLogger(__name__)
 class StrictCORSMiddleware(CORSMiddleware):
     """Starlette's CORSMiddleware with the same arguments, a stricter reading of them, and guards.
 
-    It is a subclass so that whoever looks for a CORSMiddleware finds one, but it answers requests
-    by itself. Three arguments are its own:
+    It is a subclass, so that code which looks for a CORSMiddleware finds one, but it answers
+    requests by itself. Three arguments are its own:
 
     - `public_paths`: path prefixes, on segment boundaries, that every site may use without
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
-    - `guard_writes`: answer a stranger's unsafe request 403 before the app runs.
-    - `describe_stranger`: for local environments only. Given a refused origin, it returns the
-      sentence that becomes the body of the refusal. It also turns on a log line for every inner
-      header that is removed.
+    - `guard_writes`: refuse an unsafe request of another site with 403 before the app runs.
+    - `describe_stranger`: for local environments only. It takes a refused origin and returns the
+      body of the refusal. It also turns on a log line for every inner header that is removed.
 
     `*` among the origins opens every path as a public path would. Raises TypeError for a string
-    where a list is due, ValueError for what browsers would ignore or what would let in anyone.
+    where a list is due, and ValueError for what browsers would ignore or what would allow anybody.
     """
 
     def __init__(
@@ -143,11 +148,12 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.describe_stranger = describe_stranger
 
         self._any_origin = "*" in allow_origins
-        # As bytes, like the header it reads; what it lets in is ASCII, where both mean the same.
+        # As bytes, like the header it reads. What it allows is ASCII, where both mean the same.
         pattern = allow_origin_regex
         self._pattern = None if pattern is None else re.compile(pattern.encode("ascii"))
+        self._by_pattern = lru_cache(REMEMBERED_ORIGINS)(self._match_pattern) if pattern else None
         self._credentials = _header("allow-credentials", ["true"] if allow_credentials else [])
-        # Origins listed beside a `*` stay in, because the guards tell them from strangers.
+        # Origins listed beside a `*` stay in: the guards tell them from other sites.
         origins = [origin.encode("ascii") for origin in allow_origins if origin != "*"]
         self._grants = {origin: self._grant_to(origin) for origin in origins}
         self._exposed = _header("expose-headers", expose_headers)
@@ -170,7 +176,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         method = scope["method"]
         guarded = self.guard_writes and method not in SAFE_METHODS
         names = TO_GUARD if guarded else IN_PREFLIGHT if method == "OPTIONS" else ALWAYS
-        # The same as `_read`, but without the call: every request comes through here.
+        # The same as `_read`, without the call: every request comes through here.
         found: dict[bytes, list[bytes]] = {}
         lines = scope["headers"]
         if type(lines) is not list:
@@ -212,42 +218,43 @@ class StrictCORSMiddleware(CORSMiddleware):
         return self._any_origin or self._find([origin.encode("latin-1", "replace")]) is not None
 
     def _find(self, origins: list[bytes]) -> Headers | None:
-        """Return what to grant to the sender of these Origin lines, None for a stranger."""
-        # Fetch knows one Origin line; whoever adds another wants it read by somebody else.
+        """Return what to grant to the sender of these Origin lines, None for another site."""
+        # Fetch knows one Origin line. A second one is meant for another reader than the first.
         if len(origins) != 1:
             return None
         origin = origins[0]
         grant = self._grants.get(origin)
-        if (
-            grant is None
-            and self._pattern is not None
-            and len(origin) <= MAX_ORIGIN_BYTES
-            and self._pattern.fullmatch(origin)
-            and SERIALIZED_ORIGIN.fullmatch(origin)
-        ):
-            return self._grant_to(origin)
+        if grant is None and self._by_pattern is not None and len(origin) <= MAX_ORIGIN_BYTES:
+            return self._by_pattern(origin)
         return grant
 
+    def _match_pattern(self, origin: bytes) -> Headers | None:
+        """Return what to grant to an origin that the pattern allows, else None."""
+        assert self._pattern is not None
+        if self._pattern.fullmatch(origin) and SERIALIZED_ORIGIN.fullmatch(origin):
+            return self._grant_to(origin)
+        return None
+
     def _grant_to(self, origin: bytes) -> Headers:
-        """Return what makes the CORS check of a browser pass (Fetch, "CORS check")."""
+        """Return the headers that make a browser's CORS check pass (Fetch, "CORS check")."""
         if self._any_origin:
             return OPEN
         return (VARY, (b"access-control-allow-origin", origin), *self._credentials)
 
     def _is_public(self, scope: Scope) -> bool:
-        """Tell whether the path is open to strangers, seen from where the app is mounted."""
+        """Tell whether the path is public, seen from where the app is mounted."""
         path: str = scope["path"]
         root: str = scope.get("root_path", "")
         if path == root or path.startswith(f"{root}/"):
             path = path[len(root) :]
-        # Some code further in may resolve these, and so arrive at a path that is not public.
+        # Code further in may resolve these, and arrive at a path that is not public.
         if ".." in path or "//" in path or "\\" in path:
             return self._any_origin
         return f"{path}/".startswith(self._public_prefixes)
 
     def _rewrite(self, headers: Iterable[Header] | None, granted: Headers) -> list[Header]:
-        """Return the app's response headers under this policy: its own grant, and one Vary."""
-        # ASGI allows any iterable of any pairs, which could be read only once.
+        """Return the app's response headers under this policy: one grant, and one Vary."""
+        # ASGI allows any iterable of pairs, which might be readable only once.
         pairs = headers if type(headers) is list else [(k, v) for k, v in headers or ()]
         for name, _ in pairs:
             # ASGI wants bytes, but h11 also sends the text that some apps give it.
@@ -256,7 +263,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         return [*granted, *pairs]
 
     def _cleaned(self, pairs: list[Header], granted: Headers) -> list[Header]:
-        """Return the same for headers that may already hold a Vary, or a policy of their own."""
+        """Do the same for headers that may hold a Vary or a policy of their own."""
         answer = [*granted]
         varies: list[bytes] = []
         for name, value in pairs:
@@ -274,7 +281,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         return answer
 
     def _report(self, name: bytes) -> None:
-        """Log once that inner code sets this header, for whoever wonders where it went."""
+        """Log once that a header of inner code is removed, for a developer who misses it."""
         if self.describe_stranger is not None and name not in self._reported:
             self._reported.add(name)
             logger.warning(
@@ -286,11 +293,11 @@ class StrictCORSMiddleware(CORSMiddleware):
     async def _answer_preflight(
         self, found: dict[bytes, list[bytes]], grant: Headers, send: Send
     ) -> None:
-        """Answer with the whole policy, whatever was asked for, or with nothing of it.
+        """Answer with the whole policy, whatever was asked for; to another site with none of it.
 
-        The browser itself compares the answer with its request, and its console names the method
-        or header that is missing (Fetch, "CORS-preflight fetch", step 7). An error status would
-        end that before the comparison.
+        The browser compares the answer with its request, and its console names the method or header
+        that is missing (Fetch, "CORS-preflight fetch", step 7). With an error status it would stop
+        before the comparison.
         """
         if grant is NOTHING:
             await self._refuse(found, grant, send)
@@ -300,7 +307,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             requested = _requested_names(found.get(b"access-control-request-headers", []))
             if requested:
                 headers.append((b"access-control-allow-headers", requested))
-        # Public paths open data to strangers, not the network that the service stands in.
+        # Public paths open data to other sites, not the network that the service is in.
         trusted = self.allow_private_network and (grant is not OPEN or self._any_origin)
         if trusted and b"access-control-request-private-network" in found:
             headers.append((b"access-control-allow-private-network", b"true"))
@@ -310,8 +317,8 @@ class StrictCORSMiddleware(CORSMiddleware):
     def _may_write(self, scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.
 
-        `Sec-Fetch-Site` is written by the browser and out of reach of scripts, so it decides where
-        present. Without it, and without an Origin, no browser of today sent the request.
+        `Sec-Fetch-Site` is written by the browser, and no script can change it: where present, it
+        decides. Without it and without an Origin, no browser of today sent the request.
         """
         site = found.get(b"sec-fetch-site")
         if site is not None:
@@ -324,7 +331,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         """Tell whether a WebSocket handshake may reach the app.
 
         Browsers let any page open a WebSocket anywhere, with cookies, so the server has to check
-        Origin (RFC 6455, section 10.2). Public paths do not open it.
+        Origin (RFC 6455, section 10.2). Public paths open no WebSocket.
         """
         found = _read(scope, TO_GUARD)
         origins = found.get(b"origin")
@@ -347,56 +354,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         await send({"type": "http.response.body", "body": body})
 
 
-class CORSFastAPI(FastAPI):
-    """FastAPI behind a StrictCORSMiddleware that nothing can be wrapped around.
-
-    `cors` takes the policy, everything else goes to FastAPI. The attributes `cors_policy` and
-    `cors`, the policy and the middleware that enforces it, are for looking only: a policy that
-    took the place of this one would be audited by nobody.
-
-    What `add_middleware` adds is inside FastAPI's own error handling, so a policy added that way is
-    missing on an unhandled 500, and on what middleware added later answers.
-    """
-
-    def __init__(self, *, cors: CORSPolicy, **options: Any) -> None:
-        """Build the app, and put the policy in front of it."""
-        super().__init__(**options)
-        self._cors_policy = cors
-        self._cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())
-
-    @property
-    def cors_policy(self) -> CORSPolicy:
-        """The policy that is enforced."""
-        return self._cors_policy
-
-    @property
-    def cors(self) -> StrictCORSMiddleware:
-        """The middleware that enforces it."""
-        return self._cors
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the policy see every request first; it calls FastAPI for what it lets through."""
-        if scope["type"] == "lifespan" and (refusal := self._refusal()):
-            # A server prints the message and exits. The exception after it, which Starlette raises
-            # in this place too, is for Starlette's TestClient: without, it would wait for ever.
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": refusal})
-            raise RuntimeError(refusal)
-        # FastAPI would do this only further in, and public paths are relative to it.
-        if self.root_path:
-            scope["root_path"] = self.root_path
-        await self._cors(scope, receive, send)
-
-    def _refusal(self) -> str:
-        """Return why the finished app does not start: its routes, cookies and other middleware."""
-        # Imported here because the rules that look at an app read this module.
-        from .startup import refusal
-
-        return refusal(self, self.cors_policy)
-
-
 def _strings(name: str, values: Collection[str], wildcard: bool = True) -> tuple[str, ...]:
-    """Return the values of a list argument, after checking what their type and `*` would break."""
+    """Return the values of a list argument. Raises TypeError or ValueError where they are none."""
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{name} takes a list of strings, not one string: write [{values!r}].")
     values = tuple(values)
@@ -488,9 +447,9 @@ def _requested_names(lines: list[bytes]) -> bytes:
 def _is_own_origin(scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
     """Tell whether the request comes from a page of this very service.
 
-    The server sets the scheme, from forwarded headers only where it was told to trust the proxy.
-    A plain one may still mean TLS that ended ahead of the server, so it takes a page of either
-    scheme; a secure one never takes a plain page.
+    The server sets the scheme, from forwarded headers only where it was told to trust the proxy. A
+    plain one may mean TLS that ended at a proxy, so it accepts pages of either scheme. A secure one
+    never accepts a plain page.
     """
     origins, hosts = found.get(b"origin", []), found.get(b"host", [])
     if len(origins) != 1 or len(hosts) != 1:
@@ -507,9 +466,19 @@ def _is_own_origin(scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
 
 
 def _has_ambient_credentials(found: dict[bytes, list[bytes]]) -> bool:
-    """Tell whether the request carries what a browser adds by itself.
+    """Tell whether the request carries a login that a browser adds by itself.
 
-    A bearer token is not that: only a script that knows it can send it.
+    A bearer token is none: only a script that knows it can send it.
     """
     bearers = [value.lower().startswith(b"bearer ") for value in found.get(b"authorization", [])]
     return b"cookie" in found or not all(bearers)
+
+
+def __getattr__(name: str) -> Any:
+    """Return CORSFastAPI, which owners' `main.py` imports from here.
+
+    Not at the top: `app` imports this module.
+    """
+    if name == "CORSFastAPI":
+        return importlib.import_module(".app", __package__).CORSFastAPI
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .origin import Origin, Pattern, near_miss, parse
+from .origin import Origin, Pattern
+from .origin_errors import near_miss, parse
 
 Strictness = Literal["local", "shared", "production"]
 
-CLASSES: tuple[Strictness, ...] = ("local", "shared", "production")
-
+STRICTNESSES: tuple[Strictness, ...] = ("local", "shared", "production")
 LOCAL_ENVIRONMENTS = frozenset({"development", "test"})
 
 
 def strictness_of(environment: str) -> Strictness:
     """Return how strictly an environment of this name is judged.
 
-    A name that nobody foresaw (`qa`, `demo`) is reachable by others and so judged as staging is.
+    Others can reach an environment with an unknown name (`qa`, `demo`), so it is judged as staging.
     """
     if environment in LOCAL_ENVIRONMENTS:
         return "local"
@@ -24,9 +24,9 @@ def strictness_of(environment: str) -> Strictness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CORSPolicy:
-    """One environment's policy, as it was written; fields are named as CORSMiddleware names them.
+    """The policy of one environment, as it is written. Fields are named as in CORSMiddleware.
 
-    `allow_origins` holds exact origins and wildcard patterns in the order they were written.
+    `allow_origins` holds exact origins and wildcard patterns in the order they are written.
     """
 
     environment: str
@@ -41,7 +41,7 @@ class CORSPolicy:
 
     @property
     def strictness(self) -> Strictness:
-        """How strictly this policy is judged: local, shared or production."""
+        """How strictly this policy is judged."""
         return strictness_of(self.environment)
 
     def middleware_arguments(self) -> dict[str, Any]:
@@ -73,6 +73,6 @@ class CORSPolicy:
             "max_age": self.max_age,
             "public_paths": self.public_paths,
             "guard_writes": self.guard_writes,
-            # What helps a developer would tell a stranger the policy.
+            # What helps a developer would tell other sites the policy.
             "describe_stranger": describe_stranger if self.strictness == "local" else None,
         }

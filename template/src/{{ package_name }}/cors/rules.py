@@ -1,501 +1,573 @@
-"""The audit: what each rule forbids, how severely in which environment, and why.
+"""The rule book: what a policy must not be, each rule beside the check that finds it.
 
-Ids are stable: messages, scripts and reviews refer to them. New rules are added at the end.
+Ids never change: messages, scripts and reviews refer to them. A new rule takes the next free id.
+What looks at files is in `rules_for_files`, what looks at the app in `rules_for_app`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
 
-from . import app_checks, checks
-from .answers import answers_disagree
-from .checks import Fault, Subject
-from .findings import Finding, Severity
-from .policy import CLASSES, Strictness
+from .audit import (
+    CREDENTIALS,
+    EXPOSED_HEADERS,
+    GUARD_WRITES,
+    MAX_AGE,
+    METHODS,
+    ORIGINS,
+    PUBLIC_PATHS,
+    REQUEST_HEADERS,
+    Fault,
+    Rule,
+    RuleBook,
+    Subject,
+    findings_of,
+)
+from .fetch_standard import (
+    FORBIDDEN_METHODS,
+    FORBIDDEN_REQUEST_HEADERS,
+    FORBIDDEN_REQUEST_PREFIXES,
+    FORBIDDEN_RESPONSE_HEADERS,
+    METHOD_OVERRIDE_HEADERS,
+    SAFELISTED_RESPONSE_HEADERS,
+    STANDARD_METHODS,
+    TOKEN,
+    names,
+)
+from .findings import Finding
+from .origin import Origin
+from .origin_errors import OriginError
+from .rules_for_app import APP_RULES
+from .rules_for_files import FILE_RULES
 
-# E refuses (the service does not start), W warns, - is fine.
-SEVERITIES: dict[str, Severity | None] = {"E": "error", "W": "warning", "-": None}
+BOOK = RuleBook()
+
+# Chromium keeps a preflight's answer for at most two hours, Firefox for a day.
+CHROMIUM_MAX_AGE = 7200
+LONGEST_MAX_AGE = 86400
+
+# Names that stand only in requests: exposing one confuses the two lists.
+REQUEST_ONLY_HEADERS = names(
+    "accept accept-language authorization cookie host if-match if-modified-since if-none-match "
+    "origin range referer user-agent"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule of the book.
-
-    `severities` has a letter for local, shared and production environments, in this order.
-    `bad` and `good` are lines of a dotenv file or of code. `check` yields a fault wherever the
-    rule is broken; it is None where reading the variables finds the fault, before there is a
-    policy to audit.
-    """
-
-    id: str
-    severities: str
-    title: str
-    why: str
-    bad: str
-    good: str
-    check: Callable[[Subject], Iterable[Fault]] | None = None
-
-    @property
-    def needs_app(self) -> bool:
-        """Whether the rule looks at routes, cookies or middleware, not at settings alone."""
-        return self.check is not None and self.check.__module__ == app_checks.__name__
-
-    def severity(self, strictness: Strictness) -> Severity | None:
-        """Return what breaking the rule means in an environment of this strictness."""
-        return SEVERITIES[self.severities.split()[CLASSES.index(strictness)]]
+# --- The origins ------------------------------------------------------------------------------
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "CORS001",
-        "E E E",
-        "A list variable is not a list of strings",
-        'A list is written a,b or as JSON, ["a","b"]. Half a pair of quotes or brackets means '
-        "that something else was meant than would be read.",
-        'CORS_ALLOWED_ORIGINS=["https://app.acme.com"',
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-    ),
-    Rule(
-        "CORS002",
-        "W E E",
-        "CORS_ALLOWED_ORIGINS is not set anywhere",
-        "Nobody said who may call. Set but empty is an answer: no other site may.",
-        "# CORS_ALLOWED_ORIGINS=",
-        "CORS_ALLOWED_ORIGINS=",
-        checks.origins_not_set,
-    ),
-    Rule(
+def malformed(rule: str) -> Callable[[Subject], Iterator[Fault]]:
+    """Return the check for entries that `origin_errors.parse` refuses under this rule."""
+
+    def check(subject: Subject) -> Iterator[Fault]:
+        for _, entry in subject.entries:
+            if isinstance(entry, OriginError) and entry.rule == rule:
+                yield Fault(ORIGINS, entry.value, entry.reason, entry.fix)
+
+    return check
+
+
+# No origin in any environment: id, title, why, a bad and a good example.
+MALFORMED = (
+    (
         "CORS003",
-        "E E E",
         "A wildcard among the origins",
-        "* lets every site in the world read every answer, and nobody reviews it again. "
-        "An API that is meant to be open says so, path by path, and never with credentials.",
+        "* lets every site in the world read every response, and nobody reviews it again. An API "
+        "that is open on purpose says so path by path, and never with credentials.",
         "CORS_ALLOWED_ORIGINS=*",
         "CORS_PUBLIC_PATHS=/",
-        checks.malformed("CORS003"),
     ),
-    Rule(
-        "CORS004",
-        "W E E",
-        "Everything is public while credentials are allowed",
-        "A service whose every path is open to every site has no use for cookies; one that has "
-        "cookies is not public as a whole.",
-        "CORS_PUBLIC_PATHS=/ with CORS_ALLOW_CREDENTIALS=true",
-        "CORS_PUBLIC_PATHS=/catalogue",
-        checks.public_root_with_credentials,
-    ),
-    Rule(
+    (
         "CORS005",
-        "E E E",
         "An opaque origin",
-        "Every sandboxed frame, data: page and local file on earth calls itself null: "
-        "allowing it allows anybody.",
+        "Every sandboxed frame, data: page and local file sends the origin null. Allowing it "
+        "allows anybody.",
         "CORS_ALLOWED_ORIGINS=null",
         "CORS_ALLOWED_ORIGINS=http://localhost:5173",
-        checks.malformed("CORS005"),
     ),
-    Rule(
+    (
         "CORS006",
-        "E E E",
         "Not an origin",
         "A browser sends scheme://host[:port] and nothing after it. An entry with a slash, a path, "
-        "a query, user info or quotes never equals what is sent, and so allows nobody.",
+        "a query, user info or quotes never equals what is sent, so it allows nobody.",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com/",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.malformed("CORS006"),
     ),
-    Rule(
+    (
         "CORS007",
-        "E E E",
         "An origin in a form that browsers do not send",
-        "Browsers send lower case, no default port, Unicode hosts as punycode and addresses in one "
-        "notation. Any other spelling never matches.",
+        "Browsers send lower case, no default port, Unicode hosts as punycode, and addresses in "
+        "one notation. Any other spelling never matches.",
         "CORS_ALLOWED_ORIGINS=https://App.acme.com:443",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.malformed("CORS007"),
     ),
-    Rule(
+    (
         "CORS008",
-        "E E E",
         "No scheme, or one that no front end has",
         "app.acme.com is a host: http and https on it are two origins. Besides these two, only the "
         "schemes of app shells and browser extensions send an origin.",
         "CORS_ALLOWED_ORIGINS=app.acme.com",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.malformed("CORS008"),
     ),
-    Rule(
-        "CORS009",
-        "W E E",
-        "Plain http with credentials",
-        "Whoever shares the network with a user can put a script into a page that came over http, "
-        "and that script may then call with the user's cookies.",
-        "CORS_ALLOWED_ORIGINS=http://app.acme.com with CORS_ALLOW_CREDENTIALS=true",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.plain_http_with_credentials,
-    ),
-    Rule(
-        "CORS010",
-        "- W E",
-        "Plain http",
-        "A page that came over http can be rewritten on its way; what it may read, anybody between "
-        "may read.",
-        "CORS_ALLOWED_ORIGINS=http://app.acme.com",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.plain_http_without_credentials,
-    ),
-    Rule(
-        "CORS011",
-        "- W E",
-        "A loopback, private or link-local address",
-        "It is a different machine for every user: any program that listens there becomes a front "
-        "end of yours.",
-        "CORS_ALLOWED_ORIGINS=http://localhost:3000",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.private_address,
-    ),
-    Rule(
-        "CORS012",
-        "- W W",
-        "A wildcard for a whole label",
-        "It matches exactly one label, so every present and future host below the domain may call: "
-        "one forgotten subdomain is enough.",
-        "CORS_ALLOWED_ORIGINS=https://*.acme.com",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com",
-        checks.whole_label_wildcard,
-    ),
-    Rule(
-        "CORS013",
-        "W W E",
-        "A wildcard for part of a label",
-        "Every name that fits may call, whoever came to own it. Fine for previews on a domain of "
-        "your own that hold nothing of value, never for production.",
-        "CORS_ALLOWED_ORIGINS=https://app-*-team.acme.dev",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.partial_label_wildcard,
-    ),
-    Rule(
-        "CORS014",
-        "W E E",
-        "A wildcard directly under a public suffix",
-        "Everybody can have a name under a public suffix such as com, co.uk or vercel.app: the "
-        "pattern lets all of them in.",
-        "CORS_ALLOWED_ORIGINS=https://*.vercel.app",
-        "CORS_ALLOWED_ORIGINS=https://acme-shop.vercel.app",
-        checks.wildcard_under_public_suffix,
-    ),
-    Rule(
+    (
         "CORS015",
-        "E E E",
         "A wildcard anywhere else",
-        "One * in the first label is all that can be judged; in the scheme, in a later label, "
-        "twice or on an address it matches hosts that nobody listed.",
+        "Only one * in the first label can be judged. In the scheme, in a later label, twice, or "
+        "in an address it matches hosts that nobody listed.",
         "CORS_ALLOWED_ORIGINS=https://app.*.com",
         "CORS_ALLOWED_ORIGINS=https://*.acme.com",
-        checks.malformed("CORS015"),
     ),
-    Rule(
+    (
         "CORS016",
-        "E E E",
         "A wildcard port on a host that is not loopback",
         "Every port of a host is an origin of its own, often with another owner.",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com:*",
         "CORS_ALLOWED_ORIGINS=https://app.acme.com:8443",
-        checks.malformed("CORS016"),
     ),
-    Rule(
-        "CORS017",
-        "E E E",
-        "A method that no script can send",
-        "CONNECT, TRACE and TRACK are forbidden to scripts, and a method is a single token.",
-        "CORS_ALLOW_METHODS=GET,TRACE",
-        "CORS_ALLOW_METHODS=GET",
-        checks.impossible_method,
-    ),
-    Rule(
-        "CORS018",
-        "E E E",
-        "A standard method in lower case",
-        "Methods are compared letter by letter, and browsers send them in upper case.",
-        "CORS_ALLOW_METHODS=put",
-        "CORS_ALLOW_METHODS=PUT",
-        checks.lower_case_method,
-    ),
-    Rule(
-        "CORS019",
-        "E E E",
-        "A request header that no script can set",
-        "Cookie, Host, Sec-* and their kin belong to the browser, Access-Control-Allow-* to the "
-        "answer; listing them grants nothing and hides a misunderstanding.",
-        "CORS_ALLOW_HEADERS=Cookie",
-        "CORS_ALLOW_HEADERS=Authorization,Content-Type",
-        checks.impossible_request_header,
-    ),
-    Rule(
-        "CORS020",
-        "W W W",
-        "A header that overrides the method",
-        "With it a simple POST, which needs no preflight, becomes the DELETE that would.",
-        "CORS_ALLOW_HEADERS=X-HTTP-Method-Override",
-        "CORS_ALLOW_METHODS=DELETE",
-        checks.method_override,
-    ),
-    Rule(
-        "CORS021",
-        "W W E",
-        "A wildcard among methods or request headers",
-        "Least privilege names what is used: a list can be reviewed, * cannot.",
-        "CORS_ALLOW_METHODS=*",
-        "CORS_ALLOW_METHODS=GET,POST",
-        checks.wildcard_without_credentials,
-    ),
-    Rule(
-        "CORS022",
-        "E E E",
-        "A wildcard where credentials are allowed",
-        "With credentials browsers read * as the name of a method or header called *, so it "
-        "grants nothing.",
-        "CORS_ALLOW_HEADERS=* with CORS_ALLOW_CREDENTIALS=true",
-        "CORS_ALLOW_HEADERS=Content-Type",
-        checks.wildcard_with_credentials,
-    ),
-    Rule(
-        "CORS023",
-        "E E E",
-        "A response header that cannot be exposed",
-        "Set-Cookie is never shown to scripts, and a request header is not in the answer.",
-        "CORS_EXPOSE_HEADERS=Set-Cookie",
-        "CORS_EXPOSE_HEADERS=X-Total-Count",
-        checks.impossible_exposed_header,
-    ),
-    Rule(
-        "CORS024",
-        "W W W",
-        "A response header that is readable anyway",
-        "Cache-Control, Content-Type and five others need no listing.",
-        "CORS_EXPOSE_HEADERS=Content-Type",
-        "CORS_EXPOSE_HEADERS=",
-        checks.needless_exposed_header,
-    ),
-    Rule(
-        "CORS025",
-        "E E E",
-        "A max-age that is no number of seconds up to a day",
-        "Browsers ignore what they cannot read and fall back to five seconds.",
-        "CORS_MAX_AGE=1h",
-        "CORS_MAX_AGE=3600",
-        checks.impossible_max_age,
-    ),
-    Rule(
-        "CORS026",
-        "W W W",
-        "A max-age above Chromium's cap",
-        "Chromium keeps an answer for 7200 seconds at most; the rest is ignored.",
-        "CORS_MAX_AGE=86400",
-        "CORS_MAX_AGE=7200",
-        checks.max_age_above_cap,
-    ),
-    Rule(
-        "CORS027",
-        "W E E",
-        "Bearer tokens without the Authorization header",
-        "Browsers ask leave for Authorization by name; without it, every call with a token fails "
-        "at its preflight.",
-        "CORS_ALLOW_HEADERS=Content-Type",
-        "CORS_ALLOW_HEADERS=Authorization,Content-Type",
-        app_checks.bearer_without_authorization,
-    ),
-    Rule(
-        "CORS028",
-        "W W W",
-        "Credentials without anybody to use them",
-        "Credentials are allowed, but no origin is.",
-        "CORS_ALLOWED_ORIGINS= with CORS_ALLOW_CREDENTIALS=true",
-        "CORS_ALLOW_CREDENTIALS=false",
-        checks.credentials_without_origins,
-    ),
-    Rule(
-        "CORS029",
-        "W W W",
-        "A duplicate origin",
-        "It is listed twice, or a pattern covers it already: removing one would not remove it.",
-        "CORS_ALLOWED_ORIGINS=https://*.acme.com,https://app.acme.com",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.duplicate_origin,
-    ),
-    Rule(
-        "CORS030",
-        "W E E",
-        "An unknown CORS_ variable",
-        "A misspelt name is never read, so the setting it was meant for keeps its default.",
-        "CORS_ALLOW_ORIGINS=https://app.acme.com",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.unknown_variable,
-    ),
-    Rule(
-        "CORS031",
-        "E E E",
-        "An unknown environment",
-        "Without a dotenv file or variables in the process there is no policy to enforce.",
-        "ENVIRONMENT=prod",
-        "ENVIRONMENT=production",
-        checks.environment_contradicts_file,
-    ),
-    Rule(
-        "CORS032",
-        "- W E",
-        "A placeholder host",
-        "example.com and its kin belong to nobody who calls this service; somebody meant to "
-        "replace it.",
-        "CORS_ALLOWED_ORIGINS=https://app.example.com",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.placeholder_host,
-    ),
-    Rule(
-        "CORS033",
-        "E E E",
-        "Unresolved merge markers in a dotenv file, or a .rej file beside it",
-        "An update and you changed the same lines. Both versions are in the file, or yours is in "
-        "the .rej file beside it, and reading the file would pick one of them in silence.",
-        "<<<<<<< before updating",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-        checks.unresolved_markers,
-    ),
-    Rule(
-        "CORS034",
-        "E E E",
-        "Two policies, or one that is not outermost",
-        "A second CORSMiddleware answers with a policy that nobody audited; one that lies inside "
-        "others leaves their answers, and every crash, without headers. An app cannot see what "
-        "wraps or mounts it and starts all the same; `cors check` and the test suite find that.",
-        "app.add_middleware(CORSMiddleware, allow_origins=[...])",
-        "app = CORSFastAPI(cors=settings.cors_policy())",
-        app_checks.policy_not_outermost,
-    ),
-    Rule(
-        "CORS035",
-        "W W W",
-        "Methods and routes disagree",
-        "A route that no front end may call, or a method that no route answers, is a slip in one "
-        "of the two.",
-        "CORS_ALLOW_METHODS=GET with @router.delete(...)",
-        "CORS_ALLOW_METHODS=GET,DELETE",
-        app_checks.methods_and_routes_disagree,
-    ),
-    Rule(
-        "CORS036",
-        "W W E",
-        "A cookie that could never be sent cross-site",
-        "Browsers send a cookie from another site only with SameSite=None, and accept that only "
-        "together with Secure.",
-        'response.set_cookie("session", value, samesite="lax")',
-        'response.set_cookie("session", value, samesite="none", secure=True)',
-        app_checks.cookie_never_sent,
-    ),
-    Rule(
-        "CORS037",
-        "W W W",
-        "The dotenv file and the recorded answers disagree",
-        "The next update compares with the recorded answer: it would touch this line, or conflict "
-        "with it.",
-        "CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200",
-        "uvx copier update --defaults --data preflight_max_age=60",
-        answers_disagree,
-    ),
-    Rule(
-        "CORS038",
-        "E E E",
-        "A switch that is neither true nor false",
-        "A switch is written true or false; guessing could turn credentials on.",
-        "CORS_ALLOW_CREDENTIALS=maybe",
-        "CORS_ALLOW_CREDENTIALS=false",
-    ),
-    Rule(
-        "CORS039",
-        "E E E",
-        "A public path that is no path prefix",
-        "It begins with a slash and has no query, no wildcard and no empty or dotted segment; "
-        "anything else would never match, or match more than it says.",
-        "CORS_PUBLIC_PATHS=public/*",
-        "CORS_PUBLIC_PATHS=/public",
-        checks.impossible_public_path,
-    ),
-    Rule(
-        "CORS040",
-        "W E E",
-        "Credentials without the write guard",
-        "CORS hides an answer from a stranger's page; it does not keep the page's form from being "
-        "sent, with the user's cookies, and carried out.",
-        "CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true",
-        "CORS_GUARD_WRITES=true",
-        checks.unguarded_writes,
-    ),
-    Rule(
-        "CORS041",
-        "E E E",
-        "A line of a dotenv file that is not read",
-        "A quote that is never closed makes a line unreadable, or swallows the lines after it. "
-        "Another file's line, or the default, would be in force instead.",
-        'CORS_GUARD_WRITES="true',
-        "CORS_GUARD_WRITES=true",
-        checks.unread_line,
-    ),
-    Rule(
-        "CORS042",
-        "E E E",
-        "A dotenv file that git does not keep",
-        "A template update overwrites a dotenv file that git ignores, and nothing brings your "
-        "lines back. A file that is not added yet is only a warning. `cors check` and the test "
-        "suite look for this, in a git repository; the service starts all the same.",
-        ".env* in an ignore file",
-        "!.env.production as the last line of .gitignore",
-        checks.unkept_file,
-    ),
-    Rule(
-        "CORS043",
-        "E E E",
-        "A $ in a variable of the policy",
-        "python-dotenv replaces ${NAME}, even in single quotes, and with nothing if NAME is not "
-        "set. Docker and Kubernetes pass it on unchanged, so one file would mean two policies. "
-        "Your own variables may use it.",
-        "CORS_PUBLIC_PATHS=${PREFIX}/",
-        "CORS_PUBLIC_PATHS=/v1/public",
-        checks.expandable_value,
-    ),
-    Rule(
-        "CORS044",
-        "E E E",
-        "A variable of the policy that is set twice in one file",
-        "Some programs take the first line, some the last, some only the name in upper case. "
-        "Whoever reads the file believes the line that they see.",
-        "CORS_MAX_AGE=60 with cors_max_age=600",
-        "CORS_MAX_AGE=600",
-        checks.repeated_key,
-    ),
+)
+BOOK.extend(
+    Rule(rule, "E E E", title, why, bad, good, malformed(rule))
+    for rule, title, why, bad, good in MALFORMED
 )
 
 
-def audit(subject: Subject) -> Iterator[Finding]:
-    """Yield a finding for every broken rule, in the order of the book."""
-    for rule in RULES:
-        severity = rule.severity(subject.policy.strictness)
-        if rule.check is None or severity is None:
+@BOOK.rule(
+    "CORS002",
+    "W E E",
+    "CORS_ALLOWED_ORIGINS is not set",
+    why="Nobody said who may call. Set to nothing is an answer: no other site may.",
+    bad="# CORS_ALLOWED_ORIGINS=",
+    good="CORS_ALLOWED_ORIGINS=",
+)
+def origins_not_set(subject: Subject) -> Iterator[Fault]:
+    if subject.sources and ORIGINS not in subject.variables:
+        yield Fault(
+            ORIGINS,
+            "",
+            "is not set, neither in a dotenv file nor in the process",
+            f"write {ORIGINS}= into .env.{subject.policy.environment}, followed by the origins, or "
+            "by nothing if no other site may call",
+        )
+
+
+def plain_http(subject: Subject) -> Iterator[str]:
+    """Yield the entries that are plain http on a host that is not loopback."""
+    return (text for text, each in subject.sites if each.is_plain_http and not each.is_loopback)
+
+
+@BOOK.rule(
+    "CORS009",
+    "W E E",
+    "Plain http with credentials",
+    why="Anyone on the network path can put a script into a page that comes over http, and that "
+    "script may then call with the user's cookies.",
+    bad="CORS_ALLOWED_ORIGINS=http://app.acme.com with CORS_ALLOW_CREDENTIALS=true",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
+    if subject.policy.allow_credentials:
+        for text in plain_http(subject):
+            https = text.replace("http://", "https://", 1)
+            reason = "is plain http while credentials are allowed"
+            yield Fault(ORIGINS, text, reason, f"write {https}, or set {CREDENTIALS}=false")
+
+
+@BOOK.rule(
+    "CORS010",
+    "- W E",
+    "Plain http",
+    why="A page that comes over http can be changed on the way. Anyone on the network path can "
+    "read what the page can read.",
+    bad="CORS_ALLOWED_ORIGINS=http://app.acme.com",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
+    if not subject.policy.allow_credentials:
+        for text in plain_http(subject):
+            https = text.replace("http://", "https://", 1)
+            yield Fault(ORIGINS, text, "is plain http", f"write {https}")
+
+
+# What app shells call themselves where the platform leaves them no scheme of their own.
+SHELLS = {
+    "localhost": "a Capacitor app on Android, set its server.hostname to a name of your own and "
+    "list that",
+    "tauri.localhost": "a Tauri app on Windows or Android, let it call with Tauri's HTTP plugin",
+}
+
+
+@BOOK.rule(
+    "CORS011",
+    "- W E",
+    "A loopback, private or link-local address",
+    why="It is a different machine for every user. Any program that listens there becomes one of "
+    "your front ends.",
+    bad="CORS_ALLOWED_ORIGINS=http://localhost:3000",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def private_address(subject: Subject) -> Iterator[Fault]:
+    for text, site in subject.sites:
+        if site.is_loopback or site.is_private:
+            kind = "a loopback" if site.is_loopback else "a private"
+            reason = f"is {kind} address, a different machine for every user"
+            fix = "remove it here and list it in .env.development"
+            if site.host in SHELLS and site.port is None:
+                fix += f"; if it is {SHELLS[site.host]}"
+            yield Fault(ORIGINS, text, reason, fix)
+
+
+@BOOK.rule(
+    "CORS012",
+    "- W W",
+    "A wildcard for a whole label",
+    why="Every present and future host directly below the domain may call. One forgotten subdomain "
+    "is enough.",
+    bad="CORS_ALLOWED_ORIGINS=https://*.acme.com",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com",
+)
+def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
+    for text, pattern in subject.patterns:
+        if pattern.kind == "label":
+            reason = "lets every host directly below the domain call"
+            yield Fault(ORIGINS, text, reason, "list the hosts that need it one by one")
+
+
+@BOOK.rule(
+    "CORS013",
+    "W W E",
+    "A wildcard for part of a label",
+    why="Every name that fits may call, whoever registers it. Acceptable for previews on a domain "
+    "of your own that hold nothing of value, never for production.",
+    bad="CORS_ALLOWED_ORIGINS=https://app-*-team.acme.dev",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
+    for text, pattern in subject.patterns:
+        if pattern.kind == "partial":
+            reason = "matches every name that fits, whoever registers it"
+            yield Fault(ORIGINS, text, reason, "list the exact origins")
+
+
+@BOOK.rule(
+    "CORS014",
+    "W E E",
+    "A wildcard directly under a public suffix",
+    why="Anybody can register a name under a public suffix such as com, co.uk or vercel.app. The "
+    "pattern lets all of them in.",
+    bad="CORS_ALLOWED_ORIGINS=https://*.vercel.app",
+    good="CORS_ALLOWED_ORIGINS=https://acme-shop.vercel.app",
+)
+def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
+    for text, pattern in subject.patterns:
+        if pattern.is_under_public_suffix:
+            reason = "is directly under a public suffix, where anybody can register a name"
+            yield Fault(ORIGINS, text, reason, "list the exact origins that are yours")
+
+
+@BOOK.rule(
+    "CORS029",
+    "W W W",
+    "A duplicate origin",
+    why="It is listed twice, or a pattern covers it. Removing one entry would not remove it.",
+    bad="CORS_ALLOWED_ORIGINS=https://*.acme.com,https://app.acme.com",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def duplicate_origin(subject: Subject) -> Iterator[Fault]:
+    seen: set[str] = set()
+    patterns = [pattern for _, pattern in subject.patterns]
+    for text, entry in subject.entries:
+        if text in seen:
+            yield Fault(ORIGINS, text, "is listed twice", "remove one of the two")
+        seen.add(text)
+        for pattern in patterns:
+            if isinstance(entry, Origin) and pattern.covers(entry):
+                reason = f"is covered by {pattern} already"
+                yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
+
+
+@BOOK.rule(
+    "CORS032",
+    "- W E",
+    "A placeholder host",
+    why="example.com and similar names belong to nobody who calls this service. Somebody meant to "
+    "replace it.",
+    bad="CORS_ALLOWED_ORIGINS=https://app.example.com",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def placeholder_host(subject: Subject) -> Iterator[Fault]:
+    for text, site in subject.sites:
+        if site.is_placeholder:
+            reason = "is a placeholder host that belongs to nobody"
+            yield Fault(ORIGINS, text, reason, "write the front end's real origin, or remove it")
+
+
+# --- Methods and headers ----------------------------------------------------------------------
+
+
+def is_name(text: str) -> bool:
+    """Whether it is a token without quotes, which a token may hold but which are leftovers."""
+    return TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
+
+
+@BOOK.rule(
+    "CORS017",
+    "E E E",
+    "A method that no script can send",
+    why="CONNECT, TRACE and TRACK are forbidden to scripts, and a method is a single token.",
+    bad="CORS_ALLOW_METHODS=GET,TRACE",
+    good="CORS_ALLOW_METHODS=GET",
+)
+def impossible_method(subject: Subject) -> Iterator[Fault]:
+    for method in subject.policy.allow_methods:
+        if not is_name(method):
+            fix = "write methods as GET,POST, separated by commas"
+            yield Fault(METHODS, method, "is not the name of a method", fix)
+        elif method.upper() in FORBIDDEN_METHODS:
+            yield Fault(METHODS, method, "is forbidden to every script", f"remove {method}")
+
+
+@BOOK.rule(
+    "CORS018",
+    "E E E",
+    "A standard method in lower case",
+    why="Methods are compared letter by letter, and browsers send them in upper case.",
+    bad="CORS_ALLOW_METHODS=put",
+    good="CORS_ALLOW_METHODS=PUT",
+)
+def lower_case_method(subject: Subject) -> Iterator[Fault]:
+    for method in subject.policy.allow_methods:
+        if method != method.upper() and method.upper() in STANDARD_METHODS:
+            reason = "is not written as browsers send it"
+            yield Fault(METHODS, method, reason, f"write {method.upper()}")
+
+
+@BOOK.rule(
+    "CORS019",
+    "E E E",
+    "A request header that no script can set",
+    why="Cookie, Host, Sec-* and similar names belong to the browser, Access-Control-Allow-* to "
+    "the response. Listing them grants nothing and hides a misunderstanding.",
+    bad="CORS_ALLOW_HEADERS=Cookie",
+    good="CORS_ALLOW_HEADERS=Authorization,Content-Type",
+)
+def impossible_request_header(subject: Subject) -> Iterator[Fault]:
+    for header in subject.policy.allow_headers:
+        name, fix = header.lower(), f"remove {header}"
+        if not is_name(header):
+            fix = "write names as Authorization,Content-Type, separated by commas"
+            yield Fault(REQUEST_HEADERS, header, "is not the name of a header", fix)
+        elif name in FORBIDDEN_REQUEST_HEADERS or name.startswith(FORBIDDEN_REQUEST_PREFIXES):
+            if name == "cookie":
+                fix += f"; cookies are allowed by {CREDENTIALS}=true"
+            reason = "is set by the browser alone, never by a script"
+            yield Fault(REQUEST_HEADERS, header, reason, fix)
+        elif name.startswith("access-control-"):
+            yield Fault(REQUEST_HEADERS, header, "is a response header of the policy itself", fix)
+
+
+@BOOK.rule(
+    "CORS020",
+    "W W W",
+    "A header that overrides the method",
+    why="With it, a simple POST, which needs no preflight, becomes the DELETE that would need one.",
+    bad="CORS_ALLOW_HEADERS=X-HTTP-Method-Override",
+    good="CORS_ALLOW_METHODS=DELETE",
+)
+def method_override(subject: Subject) -> Iterator[Fault]:
+    for header in subject.policy.allow_headers:
+        if header.lower() in METHOD_OVERRIDE_HEADERS:
+            reason = "lets a POST act as a method that was not allowed"
+            fix = f"remove it and list the method in {METHODS}"
+            yield Fault(REQUEST_HEADERS, header, reason, fix)
+
+
+def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield each list that holds `*`, with an example of what to write instead."""
+    policy = subject.policy
+    if "*" in policy.allow_methods:
+        yield METHODS, "GET,POST"
+    if "*" in policy.allow_headers:
+        yield REQUEST_HEADERS, "Authorization,Content-Type"
+    if "*" in policy.expose_headers:
+        yield EXPOSED_HEADERS, "X-Total-Count"
+
+
+@BOOK.rule(
+    "CORS021",
+    "W W E",
+    "A wildcard among methods or request headers",
+    why="Allow what is used and no more: a list can be reviewed, * cannot.",
+    bad="CORS_ALLOW_METHODS=*",
+    good="CORS_ALLOW_METHODS=GET,POST",
+)
+def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
+    for variable, example in wildcards(subject):
+        if variable != EXPOSED_HEADERS and not subject.policy.allow_credentials:
+            yield Fault(variable, "*", "allows whatever is asked", f"list what is used: {example}")
+
+
+@BOOK.rule(
+    "CORS022",
+    "E E E",
+    "A wildcard where credentials are allowed",
+    why="With credentials, browsers read * as the name of a method or header called *. It grants "
+    "nothing.",
+    bad="CORS_ALLOW_HEADERS=* with CORS_ALLOW_CREDENTIALS=true",
+    good="CORS_ALLOW_HEADERS=Content-Type",
+)
+def wildcard_with_credentials(subject: Subject) -> Iterator[Fault]:
+    for variable, example in wildcards(subject):
+        if subject.policy.allow_credentials:
+            reason = "is read literally by browsers where credentials are allowed"
+            yield Fault(variable, "*", reason, f"list what is used: {example}")
+
+
+@BOOK.rule(
+    "CORS023",
+    "E E E",
+    "A response header that cannot be exposed",
+    why="Set-Cookie is never shown to scripts, and a request header is not in the response.",
+    bad="CORS_EXPOSE_HEADERS=Set-Cookie",
+    good="CORS_EXPOSE_HEADERS=X-Total-Count",
+)
+def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
+    for header in subject.policy.expose_headers:
+        name = header.lower()
+        if header != "*" and not is_name(header):
+            fix = "write names as X-Total-Count,ETag, separated by commas"
+            yield Fault(EXPOSED_HEADERS, header, "is not the name of a header", fix)
+        elif name in FORBIDDEN_RESPONSE_HEADERS:
+            yield Fault(EXPOSED_HEADERS, header, "is hidden from every script", f"remove {header}")
+        elif name in REQUEST_ONLY_HEADERS:
+            fix = f"remove it here; scripts may set it when {REQUEST_HEADERS} lists it"
+            yield Fault(EXPOSED_HEADERS, header, "is a request header", fix)
+
+
+@BOOK.rule(
+    "CORS024",
+    "W W W",
+    "A response header that is readable anyway",
+    why="Cache-Control, Content-Type and five others need no listing.",
+    bad="CORS_EXPOSE_HEADERS=Content-Type",
+    good="CORS_EXPOSE_HEADERS=",
+)
+def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
+    for header in subject.policy.expose_headers:
+        if header.lower() in SAFELISTED_RESPONSE_HEADERS:
+            yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
+
+
+# --- Maximum age, credentials, public paths ---------------------------------------------------
+
+
+@BOOK.rule(
+    "CORS025",
+    "E E E",
+    "A maximum age that is not a number of seconds up to a day",
+    why="Browsers ignore what they cannot read and fall back to five seconds.",
+    bad="CORS_MAX_AGE=1h",
+    good="CORS_MAX_AGE=3600",
+)
+def impossible_max_age(subject: Subject) -> Iterator[Fault]:
+    if not 0 <= subject.policy.max_age <= LONGEST_MAX_AGE:
+        reason = f"is not between 0 and {LONGEST_MAX_AGE} seconds"
+        fix = f"write a whole number of seconds, such as {CHROMIUM_MAX_AGE}"
+        yield Fault(MAX_AGE, str(subject.policy.max_age), reason, fix)
+
+
+@BOOK.rule(
+    "CORS026",
+    "W W W",
+    "A maximum age above Chromium's limit",
+    why="Chromium remembers a preflight's answer for at most 7200 seconds and ignores the rest.",
+    bad="CORS_MAX_AGE=86400",
+    good="CORS_MAX_AGE=7200",
+)
+def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
+    if CHROMIUM_MAX_AGE < subject.policy.max_age <= LONGEST_MAX_AGE:
+        reason = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium keeps"
+        yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
+
+
+@BOOK.rule(
+    "CORS028",
+    "W W W",
+    "Credentials that nobody can use",
+    why="Credentials are allowed, but no origin is.",
+    bad="CORS_ALLOWED_ORIGINS= with CORS_ALLOW_CREDENTIALS=true",
+    good="CORS_ALLOW_CREDENTIALS=false",
+)
+def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
+    nobody = not subject.policy.allow_origins and ORIGINS not in subject.unread
+    if subject.policy.allow_credentials and nobody:
+        reason = "allows credentials, but no origin may call"
+        yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
+
+
+@BOOK.rule(
+    "CORS040",
+    "W E E",
+    "Credentials without the write guard",
+    why="CORS hides a response from a page of another site. It does not keep that page's form from "
+    "being sent, with the user's cookies, and carried out.",
+    bad="CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true",
+    good="CORS_GUARD_WRITES=true",
+)
+def unguarded_writes(subject: Subject) -> Iterator[Fault]:
+    if not subject.policy.allow_credentials or subject.policy.guard_writes:
+        return
+    instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
+    written = subject.variables.get(GUARD_WRITES)
+    reason = "lets a form of another site write in a user's name, since browsers send cookies along"
+    if written:
+        yield Fault(GUARD_WRITES, written.value, reason, f"write true, {instead}")
+    else:
+        reason += f", and {GUARD_WRITES} is not set"
+        yield Fault(CREDENTIALS, "true", reason, f"add {GUARD_WRITES}=true, {instead}")
+
+
+@BOOK.rule(
+    "CORS004",
+    "W E E",
+    "Everything is public while credentials are allowed",
+    why="A service whose every path is open to every site has no use for cookies. A service with "
+    "cookies is not public as a whole.",
+    bad="CORS_PUBLIC_PATHS=/ with CORS_ALLOW_CREDENTIALS=true",
+    good="CORS_PUBLIC_PATHS=/catalogue",
+)
+def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
+    if subject.policy.allow_credentials and "/" in subject.policy.public_paths:
+        reason = "opens every path to every site while credentials are allowed"
+        fix = f"list the public prefixes, such as /catalogue, or set {CREDENTIALS}=false"
+        yield Fault(PUBLIC_PATHS, "/", reason, fix)
+
+
+@BOOK.rule(
+    "CORS039",
+    "E E E",
+    "A public path that is no path prefix",
+    why="A prefix begins with a slash and has no query, no wildcard and no empty or dotted "
+    "segment. Anything else would never match, or match more than it says.",
+    bad="CORS_PUBLIC_PATHS=public/*",
+    good="CORS_PUBLIC_PATHS=/public",
+)
+def impossible_public_path(subject: Subject) -> Iterator[Fault]:
+    for path in subject.policy.public_paths:
+        segments = path.removesuffix("/").split("/")[1:]
+        if not path.startswith("/"):
+            reason, fix = "does not begin with a slash", "write a path, such as /public"
+        elif re.search(r"[*?#;\\%\s]", path) or not path.isprintable():
+            reason = "holds a character that no path prefix has"
+            fix = "write the plain beginning of the path, such as /public"
+        elif any(segment in ("", ".", "..") for segment in segments):
+            reason, fix = "has an empty or dotted segment", "write the path without it"
+        else:
             continue
-        for fault in rule.check(subject):
-            variable = subject.variables.get(fault.variable)
-            yield Finding(
-                rule=rule.id,
-                severity=fault.severity or severity,
-                variable=fault.variable,
-                value=fault.value,
-                reason=fault.reason,
-                fix=fault.fix,
-                where=fault.where or (variable.where if variable else ""),
-            )
+        yield Fault(PUBLIC_PATHS, path, reason, fix)
 
 
-def find_rule(rule_id: str) -> Rule:
-    """Return the rule with this id. Raises KeyError where there is none."""
-    for rule in RULES:
-        if rule.id == rule_id.upper():
-            return rule
-    raise KeyError(rule_id)
+RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES, *APP_RULES], key=lambda rule: rule.id))
+
+
+def audit(subject: Subject) -> Iterator[Finding]:
+    """Yield a finding for every rule that the subject breaks, in the order of the rules."""
+    return findings_of(subject, RULES)

@@ -1,21 +1,19 @@
-"""CORSSettings: environment variables and dotenv files in, a CORSPolicy out, readable errors."""
+"""CORSSettings: variables and dotenv files in, a CORSPolicy out, readable errors."""
 
-import json
 import logging
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from .checks import Subject
-from .findings import ConfigurationError, Finding
-from .origin import shown
+from .audit import Subject
+from .findings import ConfigurationError, Finding, errors_among
 from .policy import CORSPolicy, strictness_of
 from .rules import audit
-from .sources import ENCODING, Sources, find_sources
+from .sources import ENCODING, Sources, find_sources, read_list
 
 log = logging.getLogger(__name__)
 
@@ -23,33 +21,16 @@ Settings = TypeVar("Settings", bound="CORSSettings")
 
 
 def split_list(value: object) -> object:
-    """Return the items of a comma separated or JSON list; what is no text passes unchanged.
+    """Return the items of a list that is written as text; anything else passes unchanged.
 
-    Raises PydanticCustomError (CORS001) for JSON that is no list of strings, and for an item that
-    keeps half of a quote or bracket: somebody meant something else than was read.
+    Raises PydanticCustomError (CORS001) where the text is no list.
     """
     if not isinstance(value, str):
         return value
-    text = value.strip()
-    if not text.startswith(("[", "{")):
-        items = [item.strip() for item in text.split(",") if item.strip()]
-        for item in items:
-            # An IPv6 address has brackets of its own, in pairs.
-            if item.count('"') % 2 or item.count("'") % 2 or item.count("[") != item.count("]"):
-                raise not_a_list(f"keeps half of a pair of quotes or brackets in `{item}`")
-        return items
     try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        raise not_a_list("begins like JSON but is none") from None
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise not_a_list("is JSON, but no list of strings")
-    return [item.strip() for item in items]
-
-
-def not_a_list(reason: str) -> PydanticCustomError:
-    """Return the error for a list variable that is not a list."""
-    return PydanticCustomError("CORS001", "{reason}", {"reason": reason})
+        return read_list(value)
+    except ValueError as error:
+        raise PydanticCustomError("CORS001", "{reason}", {"reason": str(error)}) from None
 
 
 def whole_number(value: object) -> object:
@@ -68,7 +49,7 @@ class CORSSettings(BaseSettings):
     """The variables of the policy. Subclass it to add variables of your own."""
 
     model_config = SettingsConfigDict(
-        # What else stands in a dotenv file is none of our business, and may be a secret.
+        # The other variables of a dotenv file are not ours to judge, and may be secrets.
         extra="ignore",
         env_file_encoding=ENCODING,
         # An error message must not show the value of a variable that may be a secret.
@@ -85,6 +66,9 @@ class CORSSettings(BaseSettings):
     cors_public_paths: StringList = ()
     cors_guard_writes: bool = False
 
+    # The policy that `load` has audited.
+    _audited: CORSPolicy | None = PrivateAttr(default=None)
+
     @property
     def is_local(self) -> bool:
         """Whether this is a developer's own machine: development or test."""
@@ -94,16 +78,15 @@ class CORSSettings(BaseSettings):
     def load(cls, environment: str | None = None, directory: Path | None = None) -> Self:
         """Read and audit the settings of an environment, by default the one that ENVIRONMENT names.
 
-        Raises ConfigurationError, with every error at once, where the rules refuse them. Warnings
-        are logged.
+        Logs warnings. Raises ConfigurationError, with every error at once, where a rule refuses.
         """
-        sources = find_sources(environment, directory)
-        settings, findings = read_settings(cls, sources)
-        refused = [finding for finding in findings if finding.severity == "error"]
+        settings, findings = read_settings(cls, find_sources(environment, directory))
+        refused = errors_among(findings)
         if settings is None or refused:
             raise ConfigurationError(refused)
         for finding in findings:
             log.warning("%s", finding)
+        settings._audited = settings.as_policy()
         return settings
 
     def as_policy(self) -> CORSPolicy:
@@ -123,58 +106,55 @@ class CORSSettings(BaseSettings):
     def cors_policy(self) -> CORSPolicy:
         """Return the policy, for an application to enforce.
 
-        Raises ConfigurationError where the rules refuse it: settings made in code are judged too.
+        Raises ConfigurationError where a rule refuses it: settings made in code are judged too.
         """
         policy = self.as_policy()
-        refused = [found for found in audit(Subject(policy)) if found.severity == "error"]
-        if refused:
+        if policy != self._audited and (refused := errors_among([*audit(Subject(policy))])):
             raise ConfigurationError(refused)
         return policy
 
 
 def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | None, list[Finding]]:
-    """Read an environment's settings and return them with every finding, errors and warnings.
+    """Read the settings of an environment; return them with every finding, errors and warnings.
 
-    The settings are None where a variable could not be read. The variables that could be are
-    audited all the same, so that one typo does not hide the next.
+    The settings are None where a variable could not be read. The other variables are audited all
+    the same, so that one typo does not hide the next.
     """
-    arguments: dict[str, Any] = {"_env_file": sources.files} | policy_texts(sources)
+    adds_variables = cls.model_fields.keys() != CORSSettings.model_fields.keys()
+    files = [file.path for file in sources.files] if adds_variables else None
     try:
-        settings = cls(**arguments)
+        settings = cls(_env_file=files, **texts_of(sources))
     except SettingsError as error:
         return None, [not_json(error, cls, sources)]
     except ValidationError as error:
-        findings = [unreadable(details, sources) for details in error.errors()]
-        unread = {str(details["loc"][0]) for details in error.errors()}
-        defaults = {
-            name: field.default
-            for name, field in CORSSettings.model_fields.items()
-            if name in unread
-        }
-        readable = CORSSettings(**(arguments | defaults))
-        subject = Subject(
-            readable.as_policy(), sources, unread=frozenset(name.upper() for name in unread)
-        )
-        return None, findings + list(audit(subject))
-    return settings, list(audit(Subject(settings.as_policy(), sources)))
+        faults = error.errors()
+        unread = {str(fault["loc"][0]) for fault in faults if fault["loc"]}
+        fields = CORSSettings.model_fields
+        defaults = {name: fields[name].default for name in unread & fields.keys()}
+        readable = CORSSettings(_env_file=None, **(texts_of(sources) | defaults)).as_policy()
+        subject = Subject(readable, sources, unread=frozenset(map(str.upper, unread)))
+        return None, [unreadable(fault, sources) for fault in faults] + [*audit(subject)]
+    return settings, [*audit(Subject(settings.as_policy(), sources))]
 
 
-def policy_texts(sources: Sources) -> dict[str, Any]:
+def texts_of(sources: Sources) -> dict[str, Any]:
     """Return the text of each variable of the policy, by the name of its field.
 
-    pydantic-settings would read the same files with `${X}` replaced, and of a name that stands in a
-    file twice it might take another line. What is enforced is what `sources` shows.
+    pydantic-settings would replace `${NAME}`, and of a name that a file holds twice it might take
+    another line. This way, what is enforced is what `sources` shows.
     """
     fields = (name for name in CORSSettings.model_fields if name.upper() in sources.variables)
     texts = {name: sources.variables[name.upper()].value for name in fields}
     return texts | {"environment": sources.environment}
 
 
-def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) -> Finding:
-    """Return the finding for a list or an object of your own that is not written as JSON.
+# --- Variables that cannot be read ------------------------------------------------------------
 
-    pydantic-settings ends there, before it reads any other variable, and names the field in its
-    message alone.
+
+def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) -> Finding:
+    """Return the finding for a list or an object of a subclass that is not written as JSON.
+
+    pydantic-settings stops there, and names the field only in its message.
     """
     name = next((name for name in cls.model_fields if f'"{name}"' in str(error)), "")
     variable = sources.variables.get(name.upper())
@@ -183,32 +163,32 @@ def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) ->
         variable=name.upper() or "the settings",
         value="",
         reason="is a list or an object in settings.py, and its text is not JSON",
-        fix='write it as JSON, a list as ["a","b"]; or declare it as the lists of '
-        "cors/settings.py are, with NoDecode",
+        fix='write it as JSON, a list as ["a","b"]; or declare it with NoDecode, as '
+        "cors/settings.py does",
         where=variable.where if variable else "",
     )
 
 
-def unreadable(details: ErrorDetails, sources: Sources) -> Finding:
+def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
     """Return the finding for a variable that pydantic could not read.
 
     The value is shown for the variables of the policy only: any other may hold a secret.
     """
-    name = str(details["loc"][0]).upper() if details["loc"] else "the settings"
+    name = str(fault["loc"][0]).upper() if fault["loc"] else "the settings"
     variable = sources.variables.get(name)
-    where = variable.where if variable else ""
     value = variable.value if variable and name.startswith("CORS_") else ""
-    rule, reason, fix = "SETTINGS", f"is refused: {details['msg']}", f"correct {name}"
-    if details["type"] == "missing":
+    rule, reason, fix = "SETTINGS", f"is refused: {fault['msg']}", f"correct {name}"
+    if fault["type"] == "missing":
         reason = "is required and not set"
         fix = f"set it in .env.{sources.environment}.local or in the process environment"
     elif name == "CORS_MAX_AGE":
         rule, fix = "CORS025", "write a whole number of seconds, such as 7200"
         reason = "is not a whole number of seconds" if value else "is empty"
-    elif details["type"] == "CORS001":
-        rule, reason = "CORS001", details["ctx"]["reason"]
-        value, fix = shown(value), 'write a,b without quotes or JSON: ["a","b"]'
+    elif fault["type"] == "CORS001":
+        rule, reason = "CORS001", fault["ctx"]["reason"]
+        fix = 'write a,b without quotes or JSON: ["a","b"]'
     elif name.startswith("CORS_"):
         rule, fix = "CORS038", "write true or false"
         reason = "is neither true nor false" if value else "is empty"
+    where = variable.where if variable else ""
     return Finding(rule=rule, variable=name, value=value, reason=reason, fix=fix, where=where)

@@ -1,212 +1,226 @@
-"""Where settings come from: the dotenv files of one environment, and the process on top."""
+"""Where settings come from: the dotenv files of one environment, and the process on top.
 
+Each file is read and parsed once. Later sources win: `.env.<name>`, `.env.<name>.local`, process.
+"""
+
+import json
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Binding, parse_stream
 
 from .findings import ConfigurationError, Finding
-from .policy import CLASSES, strictness_of
+from .policy import STRICTNESSES, strictness_of
 
 log = logging.getLogger(__name__)
 
 PROCESS = "the process environment"
-
 # Notepad and PowerShell begin a file with a byte order mark, which would hide the first variable.
 ENCODING = "utf-8-sig"
-
 ENVIRONMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-# What a line begins with that is about the policy, however it goes on.
-ABOUT_THE_POLICY = re.compile(
-    r"\s*(?:(?:export|set)\s+)?['\"]?(?:CORS_|ENVIRONMENT\b)", re.IGNORECASE
-)
-MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable's text and where it stands, such as `.env.production:7`."""
+    """A variable's name in upper case, its text, and where it stands: `.env.production:7`."""
 
     name: str
     value: str
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The places one environment is read from, in rising priority: files, then the process.
+@dataclass(frozen=True)
+class DotenvFile:
+    """A dotenv file: its path, its text, and what python-dotenv makes of each line."""
 
-    `variables` holds each variable by its upper-case name, as the highest source has it.
+    path: Path
+    text: str
+    bindings: tuple[Binding, ...]
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """The variables in the order of their lines, `${NAME}` left as it stands."""
+        found = []
+        for binding in self.bindings:
+            if binding.key is not None:
+                text = binding.original.string
+                skipped = text[: len(text) - len(text.lstrip())].count("\n")
+                where = self.place(binding.original.line + skipped)
+                found.append(Variable(binding.key.upper(), binding.value or "", where))
+        return tuple(found)
+
+    def place(self, line: int) -> str:
+        """Return a line of this file as messages name it."""
+        return f"{self.path.name}:{line}"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What one environment is read from.
+
+    `variables` holds each variable by its upper-case name, as the source that wins has it.
     """
 
     environment: str
     directory: Path
-    files: tuple[Path, ...]
-    variables: Mapping[str, Variable]
+    files: tuple[DotenvFile, ...]
+
+    @cached_property
+    def variables(self) -> Mapping[str, Variable]:
+        """Each variable of the files and of the process by its name."""
+        found = {each.name: each for file in self.files for each in file.variables}
+        return found | {each.name: each for each in process_variables()}
 
 
-def read_variables(files: Iterable[Path]) -> dict[str, Variable]:
-    """Read the files and then the process; what comes later wins."""
-    found: dict[str, Variable] = {}
-    for file in files:
-        found |= {variable.name: variable for variable in read_dotenv(file)}
+def process_variables() -> Iterator[Variable]:
+    """Yield the variables of the process."""
     for name, value in os.environ.items():
-        found[name.upper()] = Variable(name.upper(), value, PROCESS)
-    return found
-
-
-def read_text(file: Path) -> str:
-    """Return a dotenv file's text, or refuse one that is not UTF-8 in a readable line."""
-    try:
-        return file.read_text(encoding=ENCODING)
-    except (UnicodeDecodeError, OSError) as error:
-        reason = (
-            "is not UTF-8 text"
-            if isinstance(error, UnicodeDecodeError)
-            else f"cannot be read ({error.strerror})"
-        )
-        fault = Finding(
-            rule="CORS031",
-            variable="ENVIRONMENT",
-            value=file.name,
-            reason=reason,
-            fix="save it as UTF-8 text that the service's user may read",
-            where=file.name,
-        )
-        raise ConfigurationError([fault]) from None
-
-
-def read_dotenv(file: Path) -> Iterator[Variable]:
-    """Yield a dotenv file's variables in the order they stand, with their lines."""
-    for binding in parse_stream(StringIO(read_text(file))):
-        if binding.key is not None:
-            leading = binding.original.string
-            skipped = leading[: len(leading) - len(leading.lstrip())].count("\n")
-            where = f"{file.name}:{binding.original.line + skipped}"
-            yield Variable(binding.key.upper(), binding.value or "", where)
-
-
-def unread_lines(file: Path) -> Iterator[Variable]:
-    """Yield each line about the policy that `read_dotenv` finds no value in.
-
-    Either it cannot be read itself, or it lies within the quotes of another variable.
-    """
-    for binding in parse_stream(StringIO(read_text(file))):
-        own_line = binding.value is not None
-        for number, line in enumerate(binding.original.string.split("\n"), binding.original.line):
-            if line.strip() and own_line:
-                own_line = False
-            elif ABOUT_THE_POLICY.match(line):
-                yield Variable("", line.strip(), f"{file.name}:{number}")
-
-
-def merge_markers(file: Path) -> Iterator[Variable]:
-    """Yield each line that a conflicting update left in a dotenv file."""
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
-        if MERGE_MARKER.match(line):
-            yield Variable("", line, f"{file.name}:{number}")
-
-
-def rejected_lines(file: Path) -> Iterator[Variable]:
-    """Yield the file beside it in which `copier update --conflict rej` left what you wrote."""
-    rejected = file.with_name(f"{file.name}.rej")
-    if rejected.exists():
-        yield Variable("", rejected.name, rejected.name)
-
-
-def environments(directory: Path) -> list[str]:
-    """Return the names of the environments that have a dotenv file, local ones first."""
-    names = (path.name.removeprefix(".env.") for path in directory.glob(".env.*"))
-    found = (name for name in names if name != "example" and ENVIRONMENT_NAME.fullmatch(name))
-    return sorted(found, key=lambda name: (CLASSES.index(strictness_of(name)), name))
-
-
-def find_sources(environment: str | None = None, directory: Path | None = None) -> Sources:
-    """Find what an environment is read from.
-
-    `environment` defaults to the variable ENVIRONMENT, and that to development where
-    `.env.development` exists: an image built without that file refuses to start rather than serve
-    production with development's policy. `directory` defaults to the working directory.
-
-    Raises ConfigurationError for an environment that nothing describes, for an empty ENVIRONMENT,
-    which somebody meant to fill, and for files that cannot be read (CORS031).
-    """
-    directory = directory or Path.cwd()
-    given = process_variable("ENVIRONMENT")
-    if not environment and given is not None and not given.strip():
-        raise ConfigurationError([empty_environment(directory)])
-    chosen = environment or (given or "").strip()
-    name = chosen or "development"
-    candidates = (directory / f".env.{name}", directory / f".env.{name}.local")
-    well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
-    files = tuple(file for file in candidates if well_named and file.is_file())
-    in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
-    if not well_named or not (files or (in_process and not is_cut_short(name, directory))):
-        raise ConfigurationError([unknown_environment(name, bool(chosen), directory)])
-    if not chosen:
-        log.warning("ENVIRONMENT is not set: using development, from %s", files[0])
-    return Sources(name, directory, files, read_variables(files))
+        yield Variable(name.upper(), value, PROCESS)
 
 
 def process_variable(name: str) -> str | None:
     """Return a variable of the process; its name may be in any case of letters."""
-    return next((value for key, value in os.environ.items() if key.upper() == name), None)
+    return next((each.value for each in process_variables() if each.name == name), None)
+
+
+def read_file(path: Path) -> DotenvFile:
+    """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
+    try:
+        text = path.read_text(encoding=ENCODING)
+    except UnicodeDecodeError:
+        raise refused_environment(path.name, "is not UTF-8 text", SAVE_AS_TEXT, path.name) from None
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+        raise refused_environment(path.name, reason, SAVE_AS_TEXT, path.name) from None
+    return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
+
+
+def read_list(text: str) -> list[str]:
+    """Return the items of a list that is written `a,b` or as JSON, `["a","b"]`.
+
+    Raises ValueError, with a reason that continues a sentence, for JSON that is no list of strings,
+    and for an item that keeps half of a quote or bracket: something else was meant than was read.
+    """
+    text = text.strip()
+    if not text.startswith(("[", "{")):
+        items = [item.strip() for item in text.split(",") if item.strip()]
+        for item in items:
+            # An IPv6 address has brackets of its own, in pairs.
+            if item.count('"') % 2 or item.count("'") % 2 or item.count("[") != item.count("]"):
+                raise ValueError(f"keeps half of a pair of quotes or brackets in `{item}`")
+        return items
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("begins like JSON but is not valid JSON") from None
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise ValueError("is JSON, but not a list of strings")
+    return [item.strip() for item in found]
+
+
+def environments(directory: Path | None = None) -> list[str]:
+    """Return the names of the environments that have a dotenv file, local ones first."""
+    paths = (directory or Path.cwd()).glob(".env.*")
+    names = (path.name.removeprefix(".env.") for path in paths)
+    found = (name for name in names if name != "example" and ENVIRONMENT_NAME.fullmatch(name))
+    return sorted(found, key=lambda name: (STRICTNESSES.index(strictness_of(name)), name))
+
+
+def find_sources(environment: str | None = None, directory: Path | None = None) -> Sources:
+    """Find and read what an environment is read from.
+
+    `environment` defaults to the variable ENVIRONMENT, and that to development where
+    `.env.development` exists: an image built without that file refuses to start, instead of serving
+    production with the policy of development. `directory` defaults to the working directory.
+
+    Raises ConfigurationError (CORS031) for an environment that nothing describes, for an
+    ENVIRONMENT that is set to nothing, and for files that cannot be read.
+    """
+    directory = directory or Path.cwd()
+    given = process_variable("ENVIRONMENT")
+    if not environment and given is not None and not given.strip():
+        raise empty_environment(directory)
+    chosen = environment or (given or "").strip()
+    name = chosen or "development"
+    paths = [directory / f".env.{name}", directory / f".env.{name}.local"]
+    well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
+    found = [path for path in paths if well_named and path.is_file()]
+    in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
+    if not well_named or not (found or (in_process and not is_cut_short(name, directory))):
+        raise unknown_environment(name, bool(chosen), directory)
+    if not chosen:
+        log.warning("ENVIRONMENT is not set: using development, from %s", found[0])
+    return Sources(name, directory, tuple(map(read_file, found)))
 
 
 def is_cut_short(name: str, directory: Path) -> bool:
-    """Whether this is a slip, as `prod` is beside `.env.production`, and judged less strictly."""
+    """Whether the name begins another's: `prod` beside `.env.production` would be judged milder."""
     return any(each.startswith(name) for each in environments(directory) if each != name)
 
 
-def empty_environment(directory: Path) -> Finding:
-    """Say that ENVIRONMENT is set to nothing."""
-    return Finding(
-        rule="CORS031",
-        variable="ENVIRONMENT",
-        value="",
-        reason="is set, but to nothing",
-        fix=f"name one of {', '.join(environments(directory)) or 'the environments'}, or unset it "
-        "for development",
-        where=PROCESS,
+# --- Refusals ---------------------------------------------------------------------------------
+
+SAVE_AS_TEXT = "save it as UTF-8 text that the service's user may read"
+
+
+def refused_environment(
+    value: str, reason: str, fix: str, where: str = PROCESS
+) -> ConfigurationError:
+    """Return the error for an environment that cannot be read."""
+    finding = Finding(
+        rule="CORS031", variable="ENVIRONMENT", value=value, reason=reason, fix=fix, where=where
     )
+    return ConfigurationError([finding])
 
 
-def unknown_environment(name: str, chosen: bool, directory: Path) -> Finding:
-    """Say that nothing describes the environment, and which ones there are."""
+def empty_environment(directory: Path) -> ConfigurationError:
+    """Return the error for an ENVIRONMENT that is set to nothing."""
+    listed = ", ".join(environments(directory)) or "the environments"
+    fix = f"set it to one of {listed}, or unset it for development"
+    return refused_environment("", "is set, but to nothing", fix)
+
+
+def unknown_environment(name: str, chosen: bool, directory: Path) -> ConfigurationError:
+    """Return the error for an environment that nothing describes, with the ones that exist."""
+    # Imported here: no service that starts needs it.
+    from difflib import get_close_matches
+
     known = environments(directory)
-    near = [each for each in known if each.startswith(name.lower())]
-    near += get_close_matches(name.lower(), known, n=1)
     listed = ", ".join(known) or "none"
     in_process = process_variable("CORS_ALLOWED_ORIGINS") is not None
-    reason = (
-        f"names no environment: there is no .env.{name} in {directory} (there are: {listed})"
-        + (", and it is cut short" if in_process else ", and no origins are set in the process")
-    )
-    if ENVIRONMENT_NAME.fullmatch(name) is None:
-        reason = "names no environment: a name has lower-case letters, digits, - and _ in it"
+    near = [each for each in known if each.startswith(name.lower())]
+    near += get_close_matches(name.lower(), known, n=1)
+    bare = name.strip("\"' ").lower()
+
     if not chosen:
         reason = (
-            f"is not set, and there is no .env.development in {directory} to stand in "
+            f"is not set, and there is no .env.development in {directory} to use instead "
             f"(there are: {listed})"
         )
-    fix = f"set ENVIRONMENT={near[0]}" if near and chosen else "set ENVIRONMENT to one of them"
+    elif ENVIRONMENT_NAME.fullmatch(name) is None:
+        reason = "is no name of an environment: a name has lower-case letters, digits, - and _"
+    elif in_process:
+        reason = f"is the beginning of another name (there are: {listed})"
+    else:
+        reason = (
+            f"names no environment: there is no .env.{name} in {directory} (there are: {listed}), "
+            "and no origins are set in the process"
+        )
+
     if not chosen and in_process:
         fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"
-    elif (bare := name.strip("\"' ").lower()) != name and ENVIRONMENT_NAME.fullmatch(bare):
+    elif bare != name and ENVIRONMENT_NAME.fullmatch(bare):
         fix = f"set ENVIRONMENT={bare}"
     elif not known:
         fix = "start the service in the folder that holds its .env.<environment> files"
-    return Finding(
-        rule="CORS031",
-        variable="ENVIRONMENT",
-        value=name if chosen else "",
-        reason=reason,
-        fix=fix,
-        where=PROCESS,
-    )
+    elif near and chosen:
+        fix = f"set ENVIRONMENT={near[0]}"
+    else:
+        fix = "set ENVIRONMENT to one of them"
+    return refused_environment(name if chosen else "", reason, fix)

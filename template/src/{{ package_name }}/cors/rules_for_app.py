@@ -1,0 +1,203 @@
+"""Rules on the application that a policy protects: its middleware and its routes."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.security import OAuth2, OpenIdConnect
+from fastapi.security.http import HTTPBase
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+
+from .audit import METHODS, REQUEST_HEADERS, Fault, RuleBook, Subject
+from .fetch_standard import SAFELISTED_METHODS
+
+APP_RULES = RuleBook()
+
+# Where CORSFastAPI is. It is known by its name here, because that module imports the rules.
+APP_MODULE = f"{__package__}.app"
+
+
+def is_cors_app(app: object) -> bool:
+    """Whether this is a CORSFastAPI, whose outermost layer is the policy."""
+    bases = ((base.__module__, base.__name__) for base in type(app).__mro__)
+    return (APP_MODULE, "CORSFastAPI") in bases
+
+
+@APP_RULES.rule(
+    "CORS034",
+    "E E E",
+    "Two policies, or one that is not outermost",
+    why="A second CORSMiddleware answers with a policy that nobody audited. A policy inside other "
+    "middleware leaves their responses, and every crash, without headers. An app cannot see what "
+    "wraps or mounts it, so it starts all the same; `cors check` and the test suite find that.",
+    bad="app.add_middleware(CORSMiddleware, allow_origins=[...])",
+    good="app = CORSFastAPI(cors=settings.cors_policy())",
+)
+def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
+    app = subject.app
+    if app is None:
+        return
+    name = type(app).__name__
+    if not is_cors_app(app):
+        fix = (
+            "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
+            "app.add_middleware instead of wrapping it"
+        )
+        reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
+        yield Fault("app", name, reason, fix)
+    elif type(app).__call__.__module__ != APP_MODULE:
+        reason = "has a __call__ of its own, which can step around the policy"
+        fix = "remove it and add a middleware with app.add_middleware"
+        yield Fault("app", name, reason, fix)
+    for place in second_policies(app, "app"):
+        reason = "answers with a CORS policy of its own, which nobody audits"
+        yield Fault(place, "", reason, "remove it; the app's own policy answers for everything")
+
+
+def second_policies(app: Any, name: str) -> Iterator[str]:
+    """Yield where a CORSMiddleware was added to the app or to something in it."""
+    for middleware in getattr(app, "user_middleware", ()):
+        if inspect.isclass(middleware.cls) and issubclass(middleware.cls, CORSMiddleware):
+            yield f"{name}.add_middleware({middleware.cls.__name__})"
+    for route in included(getattr(app, "routes", None) or ()):
+        place = route_name(route, name)
+        # What a route or a mount calls may be wrapped several times.
+        inner = getattr(route, "app", None)
+        while inner is not None and inner is not app:
+            if isinstance(inner, CORSMiddleware) or is_cors_app(inner):
+                yield f"{place[:-1]}, {type(inner).__name__})"
+            if isinstance(route, Mount | Host) and hasattr(inner, "routes"):
+                yield from second_policies(inner, place)
+                break
+            inner = getattr(inner, "app", None)
+
+
+def route_name(route: Any, name: str) -> str:
+    """Return how a route got into an app, as in `app.mount('/files')`."""
+    if isinstance(route, Mount):
+        return f"{name}.mount({route.path!r})"
+    if isinstance(route, Host):
+        return f"{name}.host({route.host!r})"
+    return f"{name}.route({getattr(route, 'path', '')!r})"
+
+
+@APP_RULES.rule(
+    "CORS027",
+    "W E E",
+    "Bearer tokens without the Authorization header",
+    why="Browsers ask for Authorization by name. Without it, every call with a token fails at its "
+    "preflight.",
+    bad="CORS_ALLOW_HEADERS=Content-Type",
+    good="CORS_ALLOW_HEADERS=Authorization,Content-Type",
+)
+def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
+    policy = subject.policy
+    allowed = {header.lower() for header in policy.allow_headers}
+    if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):
+        return
+    if any(uses_bearer_tokens(route.dependant) for route in app_routes(subject.app)):
+        reason = "lacks Authorization, which the routes that take a bearer token need"
+        listed = ",".join((*policy.allow_headers, "Authorization"))
+        yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
+
+
+def uses_bearer_tokens(dependant: Any) -> bool:
+    """Whether a route depends, directly or not, on a security scheme that uses Authorization."""
+    # Not from the OpenAPI document: FastAPI keeps the first it makes, and routes may be added yet.
+    return any(
+        isinstance(dependency.call, HTTPBase | OAuth2 | OpenIdConnect)
+        or uses_bearer_tokens(dependency)
+        for dependency in getattr(dependant, "dependencies", ())
+    )
+
+
+@APP_RULES.rule(
+    "CORS035",
+    "W W W",
+    "Methods and routes disagree",
+    why="A route that no front end may call, or a method that no route answers, is a mistake in "
+    "one of the two.",
+    bad="CORS_ALLOW_METHODS=GET with @router.delete(...)",
+    good="CORS_ALLOW_METHODS=GET,DELETE",
+)
+def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
+    policy = subject.policy
+    if subject.app is None or not (policy.allow_origins or policy.public_paths):
+        return
+    if "*" in policy.allow_methods:
+        return
+    routes = [route for route in app_routes(subject.app) if not route.is_websocket]
+    used = frozenset[str]().union(*(route.methods for route in routes))
+    for method in sorted(used - SAFELISTED_METHODS - {"OPTIONS"} - set(policy.allow_methods)):
+        example = next(route.path for route in routes if method in route.methods)
+        reason = f"is answered by {example}, but no front end may use it"
+        yield Fault(METHODS, method, reason, f"add {method}, or remove the route")
+    for method in policy.allow_methods:
+        if method not in used | {"HEAD", "OPTIONS"}:
+            reason = "is allowed, but no route answers it"
+            yield Fault(METHODS, method, reason, f"remove {method}")
+
+
+# --- The routes of an application -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AppRoute:
+    """One path of an application. `methods` is empty for a WebSocket.
+
+    `dependant` is what FastAPI knows of parameters and dependencies; None for Starlette's routes.
+    """
+
+    path: str
+    methods: frozenset[str]
+    endpoint: Callable[..., Any]
+    dependant: Any = None
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether the path takes WebSocket handshakes instead of requests."""
+        return not self.methods
+
+
+def app_routes(app: object) -> Iterator[AppRoute]:
+    """Yield the routes of an application and of everything mounted in it.
+
+    What is mounted without routes, such as static files, cannot be looked into. What something
+    wraps can.
+    """
+    while not hasattr(app, "routes") and hasattr(app, "app"):
+        app = app.app
+    yield from routes_below(getattr(app, "routes", None) or (), "")
+
+
+def routes_below(routes: Iterable[BaseRoute], prefix: str) -> Iterator[AppRoute]:
+    """Yield the routes below a path prefix."""
+    for route in included(routes):
+        if isinstance(route, Mount):
+            yield from routes_below(route.routes or (), prefix + route.path)
+        elif isinstance(route, Host):
+            yield from routes_below(route.routes or (), prefix)
+        elif isinstance(route, WebSocketRoute):
+            yield app_route(route, prefix, frozenset())
+        elif isinstance(route, Route) or hasattr(route, "endpoint"):
+            # A route without a list of methods leaves them to its endpoint: GET at least.
+            yield app_route(route, prefix, frozenset(getattr(route, "methods", None) or {"GET"}))
+
+
+def included(routes: Iterable[Any]) -> Iterator[Any]:
+    """Yield routes, and in the place of an included router the routes in it."""
+    for route in routes:
+        # FastAPI keeps an included router as one route; older releases copied its routes.
+        contexts = getattr(route, "effective_route_contexts", None)
+        if contexts is None:
+            yield route
+        else:
+            yield from included(context.starlette_route or context for context in contexts())
+
+
+def app_route(route: Any, prefix: str, methods: frozenset[str]) -> AppRoute:
+    """Return what is known of a route of Starlette's or FastAPI's."""
+    dependant = getattr(route, "dependant", None)
+    return AppRoute(prefix + route.path, methods, route.endpoint, dependant)

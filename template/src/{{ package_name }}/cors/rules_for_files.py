@@ -1,0 +1,183 @@
+"""Rules on what a policy is read from: its dotenv files and the variables of the process."""
+
+import re
+from collections.abc import Iterator
+
+from .audit import FIELDS, Fault, Rule, RuleBook, Subject
+from .findings import shown
+from .sources import PROCESS, DotenvFile, Variable
+
+FILE_RULES = RuleBook()
+
+MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
+# The beginning of a line about the policy, however it goes on.
+ABOUT_THE_POLICY = re.compile(
+    r"\s*(?:(?:export|set)\s+)?['\"]?(?:CORS_|ENVIRONMENT\b)", re.IGNORECASE
+)
+
+# The first two are found when the variables are read, before there is a policy.
+FILE_RULES += [
+    Rule(
+        "CORS001",
+        "E E E",
+        "A list variable is not a list of strings",
+        'A list is written a,b or as JSON, ["a","b"]. With half a pair of quotes or brackets, '
+        "something else was meant than would be read.",
+        'CORS_ALLOWED_ORIGINS=["https://app.acme.com"',
+        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
+    ),
+    Rule(
+        "CORS038",
+        "E E E",
+        "A switch that is neither true nor false",
+        "A switch is written true or false. Guessing could turn credentials on.",
+        "CORS_ALLOW_CREDENTIALS=maybe",
+        "CORS_ALLOW_CREDENTIALS=false",
+    ),
+]
+
+
+@FILE_RULES.rule(
+    "CORS030",
+    "W E E",
+    "An unknown CORS_ variable",
+    why="Nothing reads a misspelt name, so the setting that it was meant for keeps its default.",
+    bad="CORS_ALLOW_ORIGINS=https://app.acme.com",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def unknown_variable(subject: Subject) -> Iterator[Fault]:
+    ours = {letters(name) for name in FIELDS}
+    for name, variable in subject.variables.items():
+        # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
+        if name in FIELDS or name.startswith("CORS_REQUIRE_"):
+            continue
+        # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
+        if name.startswith("CORS_") or letters(name) in ours:
+            # Imported here: no service that starts needs it.
+            from difflib import get_close_matches
+
+            (near,) = get_close_matches(name, FIELDS, n=1, cutoff=0)
+            fix = f"write {near}, or remove it"
+            yield Fault(name, "", "is read by nothing", fix, variable.where)
+
+
+def letters(name: str) -> str:
+    """Return only the letters and digits of a name."""
+    return re.sub(r"[^A-Z0-9]", "", name)
+
+
+@FILE_RULES.rule(
+    "CORS031",
+    "E E E",
+    "An unknown environment",
+    why="Without a dotenv file or variables in the process there is no policy to enforce.",
+    bad="ENVIRONMENT=prod",
+    good="ENVIRONMENT=production",
+)
+def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
+    for file in subject.files:
+        for variable in file.variables:
+            if variable.name == "ENVIRONMENT" and variable.value != subject.policy.environment:
+                reason = f"contradicts the name of its file, {file.path.name}"
+                fix = f"write ENVIRONMENT={subject.policy.environment}"
+                yield Fault("ENVIRONMENT", variable.value, reason, fix, variable.where)
+
+
+@FILE_RULES.rule(
+    "CORS033",
+    "E E E",
+    "Merge markers in a dotenv file, or a .rej file beside it",
+    why="An update and you changed the same lines. Both versions are in the file, or yours is in "
+    "the .rej file beside it. Reading the file would silently take one of them.",
+    bad="<<<<<<< before updating",
+    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
+)
+def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
+    for file in subject.files:
+        name = file.path.name
+        for number, line in enumerate(file.text.splitlines(), start=1):
+            if MERGE_MARKER.match(line):
+                reason = "is a merge marker that an update left"
+                fix = "keep the lines you want and delete the markers"
+                yield Fault(name, line, reason, fix, file.place(number))
+        rejected = file.path.with_name(f"{name}.rej")
+        if rejected.exists():
+            reason = f"holds lines of {name} that an update could not merge"
+            fix = f"put the lines you want into {name} and delete {rejected.name}"
+            yield Fault(name, rejected.name, reason, fix, rejected.name)
+
+
+@FILE_RULES.rule(
+    "CORS041",
+    "E E E",
+    "A line of a dotenv file that is not read",
+    why="A quote that is never closed makes a line unreadable, or swallows the lines after it. The "
+    "line of another file, or the default, would be in force instead.",
+    bad='CORS_GUARD_WRITES="true',
+    good="CORS_GUARD_WRITES=true",
+)
+def unread_line(subject: Subject) -> Iterator[Fault]:
+    for file in subject.files:
+        for line in unread_lines(file):
+            reason = "is not read: a quote is not closed, there is no =, or something follows"
+            fix = "write NAME=value, the value in two quotes or in none"
+            yield Fault(file.path.name, shown(line.value), reason, fix, line.where)
+
+
+def unread_lines(file: DotenvFile) -> Iterator[Variable]:
+    """Yield each line about the policy that no variable was read from.
+
+    Either it cannot be read itself, or it lies within the quotes of another variable.
+    """
+    for binding in file.bindings:
+        own_line = binding.value is not None
+        for number, line in enumerate(binding.original.string.split("\n"), binding.original.line):
+            if line.strip() and own_line:
+                own_line = False
+            elif ABOUT_THE_POLICY.match(line):
+                yield Variable("", line.strip(), file.place(number))
+
+
+@FILE_RULES.rule(
+    "CORS043",
+    "E E E",
+    "A $ in a variable of the policy",
+    why="python-dotenv replaces ${NAME}, even in single quotes, and with nothing if NAME is not "
+    "set. Docker and Kubernetes pass it on unchanged, so one file would mean two policies. "
+    "Your own variables may use it.",
+    bad="CORS_PUBLIC_PATHS=${PREFIX}/",
+    good="CORS_PUBLIC_PATHS=/v1/public",
+)
+def expandable_value(subject: Subject) -> Iterator[Fault]:
+    in_process = [each for each in subject.variables.values() if each.where == PROCESS]
+    in_files = [each for file in subject.files for each in file.variables]
+    for variable in filter(is_of_policy, [*in_files, *in_process]):
+        if "$" in variable.value:
+            reason = "holds a $, which python-dotenv may replace and Docker does not"
+            fix = "write out the value, without $"
+            yield Fault(variable.name, variable.value, reason, fix, variable.where)
+
+
+@FILE_RULES.rule(
+    "CORS044",
+    "E E E",
+    "A variable of the policy that is set twice in one file",
+    why="Some programs take the first line, some the last, some only the name in upper case. "
+    "Whoever reads the file believes the line that they see.",
+    bad="CORS_MAX_AGE=60 with cors_max_age=600",
+    good="CORS_MAX_AGE=600",
+)
+def repeated_variable(subject: Subject) -> Iterator[Fault]:
+    for file in subject.files:
+        first: dict[str, Variable] = {}
+        for variable in filter(is_of_policy, file.variables):
+            if variable.name in first:
+                reason = f"is set a second time; the first is {first[variable.name].where}"
+                fix = "keep one of the two lines"
+                yield Fault(variable.name, variable.value, reason, fix, variable.where)
+            first.setdefault(variable.name, variable)
+
+
+def is_of_policy(variable: Variable) -> bool:
+    """Whether it is a variable of the policy, or ENVIRONMENT, which selects them."""
+    return variable.name in FIELDS or variable.name == "ENVIRONMENT"

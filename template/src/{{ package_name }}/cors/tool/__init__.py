@@ -1,0 +1,1 @@
+"""Development tools that ask about the policy. They are left out of the wheel."""

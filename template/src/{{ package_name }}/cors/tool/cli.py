@@ -1,0 +1,227 @@
+"""The commands of a development environment, with `check` among them."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..cli import check as check_environments
+from ..cli import examine
+from ..sources import environments
+from . import show as printing
+from .development_rules import ALL_RULES
+from .explain import command as explain_command
+from .explain.question import QuestionError
+from .probe import Probe, Promise, PromiseError, Target, TargetError, UnreachableError, Wire
+from .probe import report as probe_report
+from .show import terminal
+
+app = typer.Typer(
+    help="Check, show and explain which sites may call this service from a browser.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+EnvironmentName = Annotated[
+    str | None,
+    typer.Option(
+        "--environment",
+        "-e",
+        help="The NAME of a .env.NAME file. Default: the variable ENVIRONMENT.",
+        metavar="NAME",
+    ),
+]
+
+
+class CheckFormat(StrEnum):
+    """How `cors check` prints its findings."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+
+
+class ProbeFormat(StrEnum):
+    """How `cors probe` prints its findings."""
+
+    text = "text"
+    json = "json"
+
+
+class TableFormat(StrEnum):
+    """How `cors show` and `cors rules` print their tables."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+
+
+CheckOutput = Annotated[CheckFormat, typer.Option("--format", help="How to print.")]
+ProbeOutput = Annotated[ProbeFormat, typer.Option("--format", help="How to print.")]
+TableOutput = Annotated[TableFormat, typer.Option("--format", help="How to print.")]
+
+
+@app.command()
+def check(
+    environment: EnvironmentName = None,
+    every: Annotated[bool, typer.Option("--all", help="Check every environment.")] = False,
+    output: CheckOutput = CheckFormat.text,
+    with_app: Annotated[
+        bool,
+        typer.Option("--app/--no-app", help="Also check routes, cookies and middleware."),
+    ] = True,
+) -> None:
+    """Check the policy of an environment against the rules.
+
+    Exit status: 0 no errors, 1 errors, 2 wrong use.
+    """
+    if every and environment:
+        raise typer.BadParameter("give one of the two", param_hint="--all and --environment")
+    names: list[str | None] = [*environments()] if every else [environment]
+    if not names:
+        raise typer.BadParameter(
+            "there is no .env.NAME file in the working directory", param_hint="--all"
+        )
+    raise typer.Exit(check_environments(names, output, with_app=with_app, rules=ALL_RULES))
+
+
+@app.command()
+def show(environment: EnvironmentName = None, output: TableOutput = TableFormat.text) -> None:
+    """Show the policies of all environments side by side."""
+    names: list[str | None] = [environment] if environment else [*environments()]
+    examined = [examine(name, with_app=False) for name in names or [None]]
+    if output is TableFormat.json:
+        printing.policies_as_json(examined, terminal())
+    else:
+        markdown = output is TableFormat.markdown
+        printing.policies_as_table(examined, terminal(), markdown=markdown)
+    raise typer.Exit(1 if any(each.policy is None for each in examined) else 0)
+
+
+@app.command()
+def lab(
+    environment: EnvironmentName = None,
+    port: Annotated[
+        int,
+        typer.Option(help="The port of the service; 0: a free one.", min=0, max=65535),
+    ] = 0,
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the table in your browser.")
+    ] = True,
+) -> None:
+    """Compare the policy with what your own browser does."""
+    # Imported here: it brings a web server, which no other command needs.
+    from .lab.run import run_lab
+
+    raise typer.Exit(run_lab(environment, port, terminal(), open_browser=open_browser))
+
+
+@app.command()
+def explain(
+    origin: Annotated[
+        str | None,
+        typer.Argument(help="The origin of the page, or its URL: https://app.acme.com."),
+    ] = None,
+    method: Annotated[str | None, typer.Argument(help="Default: GET.")] = None,
+    path: Annotated[
+        str | None, typer.Argument(help="The path, or the whole URL that the page calls.")
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header", "-H", help="A request header: NAME or 'NAME: value'.", metavar="NAME"
+        ),
+    ] = None,
+    credentials: Annotated[
+        bool, typer.Option("--credentials", help="Send cookies: credentials: 'include'.")
+    ] = False,
+    environment: EnvironmentName = None,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            "-m",
+            help="A message from the browser's console; - reads it from a pipe.",
+            metavar="TEXT",
+        ),
+    ] = None,
+    known: Annotated[
+        bool, typer.Option("--known", help="Print every known message, as Markdown.")
+    ] = False,
+) -> None:
+    """Explain what a browser does with a request, or what a message from its console means.
+
+    Exit status: 0 the policy allows it, 1 it does not, 2 wrong use.
+    """
+    asked = explain_command.Asked(
+        origin, method, path, tuple(header or ()), credentials, environment, message, known
+    )
+    try:
+        status = explain_command.run(asked, terminal())
+    except QuestionError as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(status)
+
+
+@app.command()
+def rules(
+    rule: Annotated[str | None, typer.Argument(help="The id of a rule, such as CORS014.")] = None,
+    output: TableOutput = TableFormat.text,
+) -> None:
+    """Print all rules, or one with its reason and examples."""
+    chosen = [each for each in ALL_RULES if rule is None or each.id == rule.upper()]
+    if not chosen:
+        first, last = ALL_RULES[0].id, ALL_RULES[-1].id
+        raise typer.BadParameter(
+            f"there is no {rule}; the rules go from {first} to {last}", param_hint="RULE"
+        )
+    if output is TableFormat.json:
+        printing.rules_as_json(chosen, terminal())
+    elif output is TableFormat.markdown:
+        printing.rules_as_markdown(chosen, terminal())
+    elif rule is None:
+        printing.rules_as_table(chosen, terminal())
+    else:
+        printing.rule_as_text(chosen[0], terminal())
+
+
+@app.command()
+def probe(
+    url: Annotated[str, typer.Argument(help="Where it is deployed, as in https://api.acme.com.")],
+    environment: EnvironmentName = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A path to ask about; up to 3 times. Default: two of the app's own routes.",
+            metavar="PATH",
+        ),
+    ] = None,
+    output: ProbeOutput = ProbeFormat.text,
+    timeout: Annotated[
+        float, typer.Option(help="For each request.", min=0.1, max=600, metavar="SECONDS")
+    ] = 10,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Accept any certificate, also self-signed ones.")
+    ] = False,
+) -> None:
+    """Check that a deployed service keeps the policy of an environment.
+
+    Sends at most 40 requests, GET and OPTIONS only. Exit status: 0 it keeps the policy, 1 it does
+    not, 2 wrong use or no response.
+    """
+    try:
+        asked = Probe.of(Promise.read(environment), Target.read(url), path or ())
+        wire = Wire(asked.target, timeout=timeout, insecure=insecure)
+        with probe_report.progress_bar(Console(stderr=True)) as progress:
+            result = asked.run(wire, progress)
+    except (PromiseError, TargetError, UnreachableError) as error:
+        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
+        raise typer.Exit(2) from None
+    if output is ProbeFormat.json:
+        probe_report.as_json(result, terminal())
+    else:
+        probe_report.as_text(result, terminal())
+    raise typer.Exit(1 if result.findings else 0)

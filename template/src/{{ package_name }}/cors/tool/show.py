@@ -1,0 +1,147 @@
+"""How the tools print, and what `cors show` and `cors rules` print."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import MARKDOWN, SIMPLE
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..audit import Rule
+from ..cli import Environment
+from ..policy import STRICTNESSES
+
+
+def terminal() -> Console:
+    """Return where to print: in colour on a terminal, plain and unwrapped in a pipe."""
+    stdout = Console()
+    return stdout if stdout.is_terminal else Console(width=10_000, color_system=None)
+
+
+def table(*columns: str, markdown: bool = False) -> Table:
+    """Return an empty table in the style of these commands."""
+    drawn = Table(box=MARKDOWN if markdown else SIMPLE, show_edge=markdown, pad_edge=markdown)
+    for column in columns:
+        drawn.add_column(Text(column), overflow="fold")
+    return drawn
+
+
+def print_json(value: Any, console: Console) -> None:
+    """Print a value as JSON, for programs: never coloured, never wrapped."""
+    console.print(json.dumps(value, indent=2), markup=False, highlight=False, soft_wrap=True)
+
+
+# --- cors show --------------------------------------------------------------------------------
+
+
+def policies_as_table(
+    examined: Sequence[Environment], console: Console, *, markdown: bool = False
+) -> None:
+    """Print one column for each environment."""
+    drawn = table("", *(each.name for each in examined), markdown=markdown)
+    columns = [described(each) for each in examined]
+    for row in dict.fromkeys(name for column in columns for name in column):
+        cells = [column.get(row, "") for column in columns]
+        if markdown:
+            cells = [cell.replace("*", "\\*").replace("\n", "<br>") for cell in cells]
+        drawn.add_row(Text(row, style="bold"), *map(Text, cells))
+    console.print(drawn)
+
+
+def described(environment: Environment) -> dict[str, str]:
+    """Return what a policy says, as rows of label and text."""
+    policy = environment.policy
+    if policy is None:
+        return {"who may call": f"refused: run cors check -e {environment.name}"}
+    cache = f"{policy.max_age} s" if policy.max_age else "never"
+    return {
+        "who may call": "\n".join(policy.allow_origins) or "no other site",
+        "with credentials": "yes" if policy.allow_credentials else "no",
+        "methods": ", ".join(policy.allow_methods) or "GET, HEAD, POST only",
+        "request headers": ", ".join(policy.allow_headers) or "safelisted only",
+        "readable headers": ", ".join(policy.expose_headers) or "safelisted only",
+        "preflight cached": cache,
+        "public paths": "\n".join(policy.public_paths) or "none",
+        "writes of other sites": "refused" if policy.guard_writes else "run, responses hidden",
+        "starts": "no: run cors check" if environment.refusals else "yes",
+    }
+
+
+def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
+    """Print the policies as a JSON object by environment; null where one cannot be read."""
+    print_json(
+        {each.name: asdict(each.policy) if each.policy else None for each in examined},
+        console,
+    )
+
+
+# --- cors rules -------------------------------------------------------------------------------
+
+LETTERS = {"E": "refuses", "W": "warns", "-": "fine"}
+
+
+def rules_as_table(rules: Iterable[Rule], console: Console) -> None:
+    """Print every rule in a line."""
+    drawn = table("id", "what", *STRICTNESSES)
+    for rule in rules:
+        drawn.add_row(
+            rule.id, Text(rule.title), *(LETTERS[each] for each in rule.severities.split())
+        )
+    console.print(drawn)
+
+
+def rule_as_text(rule: Rule, console: Console) -> None:
+    """Print one rule with its reason and examples."""
+    console.print(Text(f"{rule.id}  {rule.title}", style="bold"))
+    severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
+    console.print("  " + ", ".join(f"{name}: {LETTERS[each]}" for name, each in severities))
+    console.print(Text(f"\n{rule.why}\n"))
+    console.print(Text(f"  bad   {rule.bad}", style="red"), soft_wrap=True)
+    console.print(Text(f"  good  {rule.good}", style="green"), soft_wrap=True)
+
+
+def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
+    """Print the rules as the document that the template's `docs/rules.md` is."""
+    lines = [
+        "# The rules",
+        "",
+        "Printed by `cors rules --format markdown`. Ids never change; new ones come at the end.",
+        "local: `development` and `test`; shared: `staging`, `preview` and every other name;",
+        "production: `production`. What is refused keeps the service from starting.",
+        "",
+    ]
+    for rule in rules:
+        severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
+        lines += [
+            f"## {rule.id}: {rule.title}",
+            "",
+            ", ".join(f"{name} {LETTERS[each]}" for name, each in severities) + ".",
+            "",
+            rule.why,
+            "",
+            f"- bad: `{rule.bad}`",
+            f"- good: `{rule.good}`",
+            "",
+        ]
+    console.print("\n".join(lines[:-1]), markup=False, highlight=False, soft_wrap=True)
+
+
+def rules_as_json(rules: Iterable[Rule], console: Console) -> None:
+    """Print the rules as a JSON list."""
+    print_json(
+        [
+            {
+                "id": rule.id,
+                "title": rule.title,
+                "why": rule.why,
+                "bad": rule.bad,
+                "good": rule.good,
+                "severity": {name: rule.severity(name) for name in STRICTNESSES},
+            }
+            for rule in rules
+        ],
+        console,
+    )
