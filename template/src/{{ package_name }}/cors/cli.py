@@ -25,6 +25,7 @@ from .sources import environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
 FORMATS = ("text", "json", "github")
+DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
 
 # Errors of `cors check` that do not keep a service from starting: the app could not be made here,
 # for example without its database; or git does not have a file.
@@ -212,27 +213,21 @@ def for_github(examined: Iterable[Environment]) -> Iterator[str]:
 
 
 def app(prog_name: str = "cors") -> None:
-    """Run the command; exit with its status."""
+    """Run the command and exit with its status."""
     if find_spec(f"{__package__}.tool") and find_spec("typer"):
         import_module(f"{__package__}.tool.cli").app(prog_name=prog_name)
     parser = argparse.ArgumentParser(prog_name, description="Check the policy of a service.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    checking = commands.add_parser(
-        "check", help="Check the policy of an environment against the rules."
-    )
-    checking.add_argument("--environment", "-e", metavar="NAME", help="The NAME of .env.NAME.")
-    checking.add_argument("--all", action="store_true", help="Check every environment.")
-    checking.add_argument("--format", choices=FORMATS, default="text", help="How to print.")
+    if sys.argv[1:] and sys.argv[1] in DEVELOPMENT_COMMANDS:
+        command = f"{prog_name} {sys.argv[1]}"
+        where = "run it in a checkout of the service, after `uv sync`"
+        parser.exit(2, f"`{command}` is a development tool and not installed here: {where}.\n")
+    commands = parser.add_subparsers(required=True, metavar="check")
+    checking = commands.add_parser("check", help="check the policy of an environment")
+    checking.add_argument("--environment", "-e", metavar="NAME", help="the NAME of .env.NAME")
+    checking.add_argument("--all", action="store_true", help="check every environment")
+    checking.add_argument("--format", choices=FORMATS, default="text", help="how to print")
     checking.add_argument("--app", action=argparse.BooleanOptionalAction, default=True)
-    for name in ("show", "rules", "explain", "probe", "lab"):
-        commands.add_parser(name, help="A development tool; not installed here.", add_help=False)
-    given, _ = parser.parse_known_args()
-    if given.command != "check":
-        parser.exit(
-            2,
-            f"`{prog_name} {given.command}` is a development tool and not installed here: run it "
-            "in a checkout of the service, after `uv sync`.\n",
-        )
+    given = parser.parse_args()
     names = environments() if given.all else [given.environment]
     if not names:
         parser.error("there is no .env.NAME file in the working directory")
