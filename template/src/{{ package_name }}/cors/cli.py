@@ -1,16 +1,15 @@
 """The `cors` command: `check` is here, so that an image can judge itself; the rest is in `tool`."""
 
 import argparse
-import json
 import os
 import re
 import shutil
 import sys
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,7 +23,6 @@ from .settings import CORSSettings, read_settings
 from .sources import environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
-FORMATS = ("text", "json", "github")
 DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
 
 # Errors of `cors check` that do not keep a service from starting: the app could not be made here,
@@ -165,51 +163,19 @@ def environment_set_to(name: str) -> Iterator[None]:
 # --- cors check -------------------------------------------------------------------------------
 
 
-def check(
-    names: Sequence[str | None], output: str, *, with_app: bool, rules: Sequence[Rule] = RULES
-) -> int:
-    """Print the findings of environments; return the exit status: 1 for errors, else 0."""
-    examined = [examine(name, with_app=with_app, rules=rules) for name in names]
-    printed = {"text": as_text, "json": as_json, "github": for_github}[output]
-    print("\n".join(printed(examined)))
-    return int(any(each.has_errors for each in examined))
-
-
-def as_text(examined: Iterable[Environment]) -> Iterator[str]:
-    """Yield a line for each finding and a sentence for each environment."""
+def as_text(environment: Environment) -> Iterator[str]:
+    """Yield a line for each finding, wrapped on a terminal, and a sentence on what they mean."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
-    for environment in examined:
-        for found in environment.findings:
-            yield textwrap.fill(
-                str(found),
-                width,
-                initial_indent="  ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        yield environment.verdict
-
-
-def as_json(examined: Iterable[Environment]) -> Iterator[str]:
-    """Yield the findings as one JSON list."""
-    found = [
-        {"environment": each.name, **asdict(finding)}
-        for each in examined
-        for finding in each.findings
-    ]
-    yield json.dumps(found, indent=2)
-
-
-def for_github(examined: Iterable[Environment]) -> Iterator[str]:
-    """Yield workflow commands, which GitHub shows beside the lines of a pull request."""
-    for environment in examined:
-        for found in environment.findings:
-            file, _, line = found.where.partition(":")
-            place = f"file={file},line={line}," if line.isdigit() else ""
-            text = f"{environment.name}: {found.variable} {found.sentence}".replace("%", "%25")
-            text = text.replace("\r", "%0D").replace("\n", "%0A")
-            yield f"::{found.severity} {place}title={found.rule}::{text}"
+    wrapper = textwrap.TextWrapper(
+        width,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for found in environment.findings:
+        yield wrapper.fill(str(found))
+    yield environment.verdict
 
 
 def app(prog_name: str = "cors") -> None:
@@ -225,10 +191,11 @@ def app(prog_name: str = "cors") -> None:
     checking = commands.add_parser("check", help="check the policy of an environment")
     checking.add_argument("--environment", "-e", metavar="NAME", help="the NAME of .env.NAME")
     checking.add_argument("--all", action="store_true", help="check every environment")
-    checking.add_argument("--format", choices=FORMATS, default="text", help="how to print")
     checking.add_argument("--app", action=argparse.BooleanOptionalAction, default=True)
     given = parser.parse_args()
     names = environments() if given.all else [given.environment]
     if not names:
         parser.error("there is no .env.NAME file in the working directory")
-    raise SystemExit(check(names, given.format, with_app=given.app))
+    examined = [examine(name, with_app=given.app) for name in names]
+    print(*(line for each in examined for line in as_text(each)), sep="\n")
+    raise SystemExit(any(each.has_errors for each in examined))

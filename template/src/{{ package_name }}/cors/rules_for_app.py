@@ -25,17 +25,17 @@ def is_cors_app(app: object) -> bool:
     return (APP_MODULE, "CORSFastAPI") in bases
 
 
-@APP_RULES.rule(
-    "CORS034",
-    "E E E",
-    "Two policies, or one that is not outermost",
-    why="A second CORSMiddleware answers with a policy that nobody audited. A policy inside other "
-    "middleware leaves their responses, and every crash, without headers. An app cannot see what "
-    "wraps or mounts it, so it starts all the same; `cors check` and the test suite find that.",
-    bad="app.add_middleware(CORSMiddleware, allow_origins=[...])",
-    good="app = CORSFastAPI(cors=settings.cors_policy())",
-)
+@APP_RULES.rule("CORS034", "E E E")
 def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
+    """Two policies, or one that is not outermost.
+
+    A second CORSMiddleware answers with a policy that nobody audited. A policy inside other
+    middleware leaves their responses, and every crash, without headers. An app cannot see what
+    wraps or mounts it, so it starts all the same; `cors check` and the test suite find that.
+
+    bad: app.add_middleware(CORSMiddleware, allow_origins=[...])
+    good: app = CORSFastAPI(cors=settings.cors_policy())
+    """
     app = subject.app
     if app is None:
         return
@@ -83,16 +83,16 @@ def route_name(route: Any, name: str) -> str:
     return f"{name}.route({getattr(route, 'path', '')!r})"
 
 
-@APP_RULES.rule(
-    "CORS027",
-    "W E E",
-    "Bearer tokens without the Authorization header",
-    why="Browsers ask for Authorization by name. Without it, every call with a token fails at its "
-    "preflight.",
-    bad="CORS_ALLOW_HEADERS=Content-Type",
-    good="CORS_ALLOW_HEADERS=Authorization,Content-Type",
-)
+@APP_RULES.rule("CORS027", "W E E")
 def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
+    """Bearer tokens without the Authorization header.
+
+    Browsers ask for Authorization by name. Without it, every call with a token fails at its
+    preflight.
+
+    bad: CORS_ALLOW_HEADERS=Content-Type
+    good: CORS_ALLOW_HEADERS=Authorization,Content-Type
+    """
     policy = subject.policy
     allowed = {header.lower() for header in policy.allow_headers}
     if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):
@@ -113,16 +113,16 @@ def uses_bearer_tokens(dependant: Any) -> bool:
     )
 
 
-@APP_RULES.rule(
-    "CORS035",
-    "W W W",
-    "Methods and routes disagree",
-    why="A route that no front end may call, or a method that no route answers, is a mistake in "
-    "one of the two.",
-    bad="CORS_ALLOW_METHODS=GET with @router.delete(...)",
-    good="CORS_ALLOW_METHODS=GET,DELETE",
-)
+@APP_RULES.rule("CORS035", "W W W")
 def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
+    """Methods and routes disagree.
+
+    A route that no front end may call, or a method that no route answers, is a mistake in one
+    of the two.
+
+    bad: CORS_ALLOW_METHODS=GET with @router.delete(...)
+    good: CORS_ALLOW_METHODS=GET,DELETE
+    """
     policy = subject.policy
     if subject.app is None or not (policy.allow_origins or policy.public_paths):
         return

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ..cli import check as check_environments
 from ..cli import examine
 from ..sources import environments
 from . import show as printing
@@ -85,7 +84,9 @@ def check(
         raise typer.BadParameter(
             "there is no .env.NAME file in the working directory", param_hint="--all"
         )
-    raise typer.Exit(check_environments(names, output, with_app=with_app, rules=ALL_RULES))
+    examined = [examine(name, with_app=with_app, rules=ALL_RULES) for name in names]
+    printing.print_findings(examined, output)
+    raise typer.Exit(int(any(each.has_errors for each in examined)))
 
 
 @app.command()

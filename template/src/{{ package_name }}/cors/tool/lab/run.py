@@ -46,7 +46,7 @@ def run_lab(name: str | None, port: int, console: Console, *, open_browser: bool
     """Run the lab for an environment until Ctrl-C, and return the exit status."""
     environment = examine(name, with_app=False)
     if environment.policy is None or environment.refusals:
-        for line in as_text([environment]):
+        for line in as_text(environment):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return 1
     # It would warn of the lab's own routes.
