@@ -70,10 +70,7 @@ HEADERS = {
 
 
 class LabError(Exception):
-    """The lab, or a page of it, cannot be started; the text says why.
-
-    `status` is the exit status.
-    """
+    """The text says why the lab or a page of it cannot be started; `status` is an exit status."""
 
     def __init__(self, text: str, status: int = 2) -> None:
         super().__init__(text)
@@ -175,21 +172,13 @@ def app_with_lab(policy: CORSPolicy) -> Any:
         app: Any = create_app(policy.environment)
     except ConfigurationError as error:
         raise LabError(str(error), 1) from None
-    router = router_of(app)
-    if router is None:
-        raise LabError(f"the app is a {type(app).__name__}, which has no router to add routes to.")
+    inner = app
+    while not isinstance(router := getattr(inner, "router", None), Router):
+        inner = getattr(inner, "app", None)
+        if inner is None:
+            raise LabError(f"the app is a {type(app).__name__}, which has no router for routes.")
     add_routes(router, policy)
     return app
-
-
-def router_of(app: Any) -> Router | None:
-    """Return the router of an application, however often that is wrapped."""
-    while not isinstance(getattr(app, "router", None), Router):
-        app = getattr(app, "app", None)
-        if app is None:
-            return None
-    router: Router = app.router
-    return router
 
 
 def add_routes(router: Router, policy: CORSPolicy) -> None:
@@ -221,29 +210,24 @@ def add_routes(router: Router, policy: CORSPolicy) -> None:
 def listen_for_pages(
     entries: Sequence[Origin | Pattern], server: "Server"
 ) -> tuple[list[Page], list[str]]:
-    """Listen at all allowed origins and at another site; return the pages, and what was left out
-    with the reason.
-    """
+    """Listen at the allowed origins and at another site; return the pages and what is left out."""
     pages, left_out = [], []
     for entry in entries:
+        any_port = isinstance(entry, Pattern) and entry.kind == "port"
         try:
-            pages.append(Page(str(listen_at(entry, server)), allowed=True))
+            if not is_local(entry):
+                raise LabError("it is not plain http on this machine")
+            port = server.listen(sample_host(entry), 0 if any_port else entry.port or 80)
         except LabError as error:
             left_out.append(f"{entry}: {error}")
+        else:
+            origin = Origin("http", sample_host(entry), None if port == 80 else port)
+            pages.append(Page(str(origin), allowed=True))
     for host in OTHER_HOSTS:
         origin = Origin("http", host, server.listen(host))
         if not any(matches(origin, entry) for entry in entries):
             break
     return [*pages, Page(str(origin), allowed=False)], left_out
-
-
-def listen_at(entry: Origin | Pattern, server: "Server") -> Origin:
-    """Listen at an origin, or at one that the pattern covers, and return it. Raises LabError."""
-    if not is_local(entry):
-        raise LabError("it is not plain http on this machine")
-    host, any_port = sample_host(entry), isinstance(entry, Pattern) and entry.kind == "port"
-    port = server.listen(host, 0 if any_port else entry.port or 80)
-    return Origin(entry.scheme, host, None if port == 80 else port)
 
 
 def is_local(entry: Origin | Pattern) -> bool:
@@ -335,7 +319,7 @@ class Server:
             try:
                 listening = socket.create_server((address, port), family=family)
             except OSError as error:
-                if opened and error.errno not in WHY_NO_PORT:
+                if is_localhost and ":" in address and error.errno not in WHY_NO_PORT:
                     # Many containers have no IPv6: there, localhost has only its first address.
                     continue
                 for each in opened.values():

@@ -32,8 +32,6 @@ from .browser import Browser, Fetch, Outcome, Reason, console_message
 from .browser.asgi import ASGITransport
 from .explain.remedy import VARIABLE_OF
 
-Credentials = Literal["omit", "include"]
-
 # Where the lab's own routes are: paths that no service has.
 LAB_PATH = "/cors-lab"
 ERROR_PATH = f"{LAB_PATH}/error"
@@ -74,7 +72,8 @@ def rows(policy: CORSPolicy, app: object) -> Iterator[Row]:
     """Yield all rows for a policy and the app that it protects."""
     for method in methods(policy):
         yield Row("Methods", method, method=method)
-    for name in request_headers(policy):
+    settable = [name for name in policy.allow_headers if name != "*"]
+    for name in (*settable[:MOST_OF_A_KIND], UNLISTED_HEADER):
         value = SAMPLE_VALUES.get(name.lower(), "lab")
         yield Row("Request headers", name, headers={name: value})
     for name in exposed_headers(policy):
@@ -93,12 +92,6 @@ def methods(policy: CORSPolicy) -> list[str]:
     allowed = [*dict.fromkeys((*sorted(SAFELISTED_METHODS), *listed))]
     others = [method for method in OTHER_METHODS if method not in allowed]
     return [*allowed, *(others if "*" in policy.allow_methods else others[:1])]
-
-
-def request_headers(policy: CORSPolicy) -> list[str]:
-    """Return the first request headers that a page may set, and one that is not listed."""
-    listed = [name for name in policy.allow_headers if name != "*"]
-    return [*listed[:MOST_OF_A_KIND], UNLISTED_HEADER]
 
 
 def exposed_headers(policy: CORSPolicy) -> list[str]:
@@ -225,7 +218,9 @@ class Planner:
 
         One that gets no response in time or leads to another server is left out.
         """
-        choices: tuple[Credentials, ...] = ("include",) if row.socket else ("omit", "include")
+        choices: list[Literal["omit", "include"]] = ["omit", "include"]
+        if row.socket:
+            choices.remove("omit")
         for at, (page, credentials) in enumerate(product(pages, choices)):
             # The id is in the URL, so that no browser responds from its cache.
             id = f"{number}-{at}"
@@ -239,6 +234,8 @@ class Planner:
             if said.outcome and said.outcome.reason is Reason.REDIRECT_ELSEWHERE:
                 continue
             sentence, variable = why(row, page, said, self.policy)
+            found = self.sources.variables.get(variable)
+            where = found.where if found else f".env.{self.sources.environment}"
             yield {
                 "id": id,
                 "column": at * (2 if row.socket else 1),
@@ -249,7 +246,7 @@ class Planner:
                 "service": actual.verdict,
                 "console": actual.console,
                 "why": sentence,
-                "change": self.place_of(variable),
+                "change": f"`{variable}` in {where}",
             }
 
     def judge(self, row: Row, fetch: Fetch, id: str, transport: ASGITransport) -> Judged:
@@ -281,12 +278,6 @@ class Planner:
         """Return the URL that the page calls."""
         service = self.service.replace("http", "ws", 1) if row.socket else self.service
         return service + fetch.path
-
-    def place_of(self, variable: str) -> str:
-        """Return a variable and its line, such as `CORS_MAX_AGE` in .env.staging:13."""
-        found = self.sources.variables.get(variable)
-        where = found.where if found else f".env.{self.sources.environment}"
-        return f"`{variable}` in {where}"
 
 
 # --- Why the policy says that -----------------------------------------------------------------
