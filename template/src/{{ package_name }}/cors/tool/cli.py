@@ -115,9 +115,9 @@ def lab(
 ) -> None:
     """Compare the policy with what your own browser does."""
     # Imported here: it brings a web server, which no other command needs.
-    from .lab.run import run_lab
+    from .lab import run_lab
 
-    raise typer.Exit(run_lab(environment, port, terminal(), open_browser=open_browser))
+    raise typer.Exit(run_lab(environment, port, open_browser=open_browser))
 
 
 @app.command()
