@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from service import settings as service_settings
 from service.cors.tool.cli import app as cli
-from service.cors.tool.probe import CAUSES
+from service.cors.tool.probe_findings import CAUSES
 from typer.testing import CliRunner
 
 from .deployments import (
@@ -375,10 +375,10 @@ def dribble(connection: Any, asked: bytes) -> None:
 
 
 BAD_SERVERS: dict[str, tuple[Callable[[Any, bytes], Any], str]] = {
-    "silent": (lambda connection, asked: time.sleep(2), "did not answer GET /.* within 0.3 s"),
-    "dribbling": (dribble, "did not answer GET /.* within 0.3 s"),
+    "silent": (lambda connection, asked: time.sleep(2), "did not respond to GET /.* within 0.3 s"),
+    "dribbling": (dribble, "did not respond to GET /.* within 0.3 s"),
     "garbage": (lambda c, asked: c.sendall(b"SSH-2.0-\x1b[31m\r\n\r\n"), "does not speak HTTP"),
-    "hanging up": (lambda connection, asked: None, "cut the connection|does not speak HTTP"),
+    "hanging up": (lambda connection, asked: None, "closed the connection|does not speak HTTP"),
     "endless headers": (
         lambda c, asked: c.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n"),
         "more than 256 kB of headers",
@@ -436,18 +436,18 @@ def test_a_self_signed_certificate_needs_insecure(proxied: dict[str, str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["api.acme.com"], "`api.acme.com` has no scheme. Is https://api.acme.com meant?"),
-        (["localhost:8000"], "`localhost:8000` has no scheme. Is http://localhost:8000 meant?"),
+        (["api.acme.com"], "`api.acme.com` has no scheme. Did you mean https://api.acme.com?"),
+        (["localhost:8000"], "`localhost:8000` has no scheme. Did you mean http://localhost:8000?"),
         (["https://api.acme.com", "--timeout", "inf"], "Invalid value for '--timeout'"),
         (["ftp://api.acme.com"], "begins with neither http:// nor https://"),
-        (["https://"], "is no URL"),
-        (["https://api.acme.com:99999"], "is no URL"),
-        (["https://api .acme.com"], "is no URL"),
-        ([f"https://{'a' * 70}.acme.com"], "is no name of a host"),
+        (["https://"], "is not a URL"),
+        (["https://api.acme.com:99999"], "is not a URL"),
+        (["https://api .acme.com"], "is not a URL"),
+        ([f"https://{'a' * 70}.acme.com"], "is not a host name"),
         (["https://user:s3cret@api.acme.com"], "a user name, a query or a fragment"),
         (["https://api.acme.com/?token=s3cret"], "a user name, a query or a fragment"),
-        (["https://api.acme.com", "--path", "items"], "--path 'items' is no path"),
-        (["https://api.acme.com", "--path", "/items?a=1"], "is no path"),
+        (["https://api.acme.com", "--path", "items"], "--path 'items' is not a path"),
+        (["https://api.acme.com", "--path", "/items?a=1"], "is not a path"),
         (["https://api.acme.com", *(f"--path=/{name}" for name in "abcd")], "3 times"),
         (["https://api.acme.com", "-e", "qa"], "there is no .env.qa in "),
     ],
@@ -499,7 +499,7 @@ def test_few_requests_and_only_get_and_options(project: Path, tmp_path: Path) ->
         said = report(url, *paths, environment="many")
     assert said["requests"] == len(asked) == 40
     assert {request.split()[0] for request in asked} == {"GET", "OPTIONS"}
-    assert any(note.startswith("not asked, to keep it short: ") for note in said["notes"])
+    assert any(note.startswith("not asked, to send few requests: ") for note in said["notes"])
     assert not any("cookie:" in request.lower() for request in asked)
 
 

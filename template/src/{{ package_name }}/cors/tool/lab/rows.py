@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from ...policy import CORSPolicy
 from ...rules_for_app import app_routes
-from ..browser.headers import SAFELISTED_METHODS
 
 # Where the lab's own routes are: a path that no service has.
 PROBE = "/cors-lab"
@@ -60,7 +59,7 @@ def rows(policy: CORSPolicy, app: object) -> list[Row]:
 def methods(policy: CORSPolicy) -> list[str]:
     """Return the methods that may pass, and one that may not; all, where a `*` lets all pass."""
     listed = [method for method in policy.allow_methods if method != "*"]
-    passing = [*dict.fromkeys((*SAFELISTED_METHODS, *listed))]
+    passing = [*dict.fromkeys(("GET", "HEAD", "POST", *listed))]
     others = [method for method in OTHER_METHODS if method not in passing]
     return [*passing, *(others if "*" in policy.allow_methods else others[:1])]
 

@@ -12,8 +12,8 @@ from starlette.types import ASGIApp
 
 from ...middleware import StrictCORSMiddleware
 from ...policy import CORSPolicy
+from ..asgi_transport import ASGITransport
 from ..browser import Browser, Fetch, Outcome, Reason, console_message
-from ..browser.asgi import ASGITransport
 from .pages import Page
 from .probe import Seen, Watch
 from .rows import Row
