@@ -1,6 +1,6 @@
-"""`cors probe` under policies of every kind: what is right is clean, and what is wrong is told.
+"""`cors probe` under policies of every kind: it finds what is wrong, and nothing else.
 
-The network is left out: what stands before the service is a function around its policy.
+There is no network: what stands in front of the service is a function around its policy.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ POLICIES = {
     ),
     "any method and header": replace(BEARER, allow_methods=("*",), allow_headers=("*",)),
 }
-# Where a right answer holds no grant, there is none to lose.
+# Where a correct response has no grant, there is none to lose.
 NOTHING_TO_LOSE = ("no site", "its own front end")
 
 Proxy = Callable[[Exchange, Request], Response]
@@ -101,7 +101,7 @@ def files(service: Exchange, request: Request) -> Response:
     return Response(200, (("Content-Type", "text/html"),))
 
 
-# What the probe is to say, whatever the policy.
+# What the probe finds, whatever the policy.
 PROXIES: dict[str, tuple[Proxy, str]] = {
     "https only": (to_https, "PROBE001"),
     "files": (files, "PROBE005"),
@@ -145,7 +145,7 @@ def test_each_proxy_fault_is_found(policy: str, proxy: str) -> None:
     elif proxy == "the origin added" and policy in NOTHING_TO_LOSE:
         assert found == {"PROBE010"}
     elif proxy == "the origin added":
-        # On a path that is public already, nobody is let in who was not.
+        # On a public path no site is newly allowed.
         assert found in ({expected}, {expected, "PROBE010"})
     else:
         assert found == {expected}

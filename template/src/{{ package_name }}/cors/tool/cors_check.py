@@ -173,7 +173,7 @@ def objection(name: str, value: str) -> str | None:
         case "accept-language" | "content-language" if not LANGUAGE.fullmatch(value):
             return f"has a byte in its value {value!r} that language tags cannot have"
         case "content-type" if UNSAFE_BYTE.search(value) or essence(value) not in FORM_TYPES:
-            return f"has the value {value!r}, which a form cannot send"
+            return f"has the value {value!r}, which no form could send"
         case "range" if not is_simple_range(value):
             return f"has the value {value!r}, which is not a simple range"
     return None

@@ -248,42 +248,36 @@ class Questions:
         """Yield what is asked about each path: reads, caches, preflights, an error."""
         first, second = self.allowed[:1], self.allowed[1:2]
         for origin in first:
-            yield self.read(origin, path, reused=True)
+            yield Question(self.fetch(origin, path), reused=True)
         # One query for all: a cache that keeps the first response gives it to the others.
         shared = self.fresh(path)
         for number, origin in enumerate((*first, *second, *first, OTHER_SITE)):
-            yield self.read(origin, shared, reused=number > 0)
+            yield Question(self.fetch(origin, shared), reused=number > 0)
         for origin in (*second, OTHER_SITE) if thorough else ():
-            yield self.read(origin, self.fresh(path))
+            yield Question(self.fetch(origin, self.fresh(path)))
         for origin in first:
             yield self.preflight(origin, path)
-            yield self.read(origin, f"{path.rstrip('/')}/cors-probe-{self.token}", missing=True)
+            nowhere = f"{path.rstrip('/')}/cors-probe-{self.token}"
+            yield Question(self.fetch(origin, nowhere), missing=True)
         for origin in (*second, OTHER_SITE) if thorough else ():
             yield self.preflight(origin, self.fresh(path))
 
     def once(self, path: str) -> Iterator[Question]:
         """Yield what is asked about one path only: its own pages, look-alikes, public paths."""
-        yield self.read(self.own, self.fresh(path))
+        yield Question(self.fetch(self.own, self.fresh(path)))
         for origin in self.allowed[:1]:
-            yield Question(
-                self.fetch(origin, self.fresh(path), UNLISTED_METHOD, (UNLISTED_HEADER,))
-            )
+            unlisted = (UNLISTED_METHOD, (UNLISTED_HEADER,))
+            yield Question(self.fetch(origin, self.fresh(path), *unlisted))
             for lookalike in lookalikes(origin):
-                yield self.read(lookalike, self.fresh(path))
+                yield Question(self.fetch(lookalike, self.fresh(path)))
         for prefix in self.policy.public_paths[:1]:
-            yield self.read(OTHER_SITE, self.fresh(prefix))
+            yield Question(self.fetch(OTHER_SITE, self.fresh(prefix)))
             yield self.preflight(OTHER_SITE, self.fresh(prefix))
 
     def fresh(self, path: str) -> str:
         """Return the path with a query that no cache has seen."""
         self.count += 1
         return f"{path}?cors-probe={self.token}-{self.count}"
-
-    def read(
-        self, origin: str, path: str, *, reused: bool = False, missing: bool = False
-    ) -> Question:
-        """Return a GET without a preflight."""
-        return Question(self.fetch(origin, path), reused, missing)
 
     def preflight(self, origin: str, path: str) -> Question:
         """Return a fetch whose preflight asks for all that the policy allows."""

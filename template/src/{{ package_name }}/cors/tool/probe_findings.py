@@ -179,6 +179,7 @@ class Evidence:
         return not wrongly and any(answer.expected.status == 403 for answer in refused)
 
 
+# Only whether the result is true counts.
 Explains = Callable[[Answer, Evidence], object]
 
 
@@ -186,16 +187,16 @@ Explains = Callable[[Answer, Evidence], object]
 class Cause:
     """Something that goes wrong between a service and browsers.
 
-    `shows` are the response headers to look at. `explains` tells whether it is the cause of an
-    answer. `aspect` is the only one that it explains; None if it explains an answer as a whole.
-    What adds a grant mostly adds the other headers too, for every origin: `adds_headers` are then
-    explained with it.
+    `explains` tells whether it is the cause of what is wrong with an answer. `aspect` is the only
+    one that it explains; None if it explains an answer as a whole. `shows` are the response headers
+    to look at. A cause that adds a grant mostly adds the other headers too, for every origin; with
+    `adds_headers` it explains those as well.
     """
 
     id: str
     title: str
-    shows: tuple[str, ...]
     explains: Explains
+    shows: tuple[str, ...]
     why: str
     fix: str
     aspect: Aspect | None = None
@@ -205,11 +206,11 @@ class Cause:
 CAUSES: list[Cause] = []
 
 
-def cause(id: str, title: str, *shows: str, **more: Any) -> Callable[[Explains], Explains]:
+def cause(id: str, title: str, **more: Any) -> Callable[[Explains], Explains]:
     """Return a decorator that adds a cause with the decorated function as its `explains`."""
 
     def add(explains: Explains) -> Explains:
-        CAUSES.append(Cause(id, title, shows, explains, **more))
+        CAUSES.append(Cause(id, title, explains, **more))
         return explains
 
     return add
@@ -233,7 +234,7 @@ def redirect_changes(answer: Answer) -> str:
 @cause(
     "PROBE001",
     "Requests are redirected from http to https",
-    "Location",
+    shows=("Location",),
     why="Browsers do not follow a redirect of a preflight.",
     fix="let the front end call the https URL, and probe that one",
 )
@@ -244,7 +245,7 @@ def redirected_to_https(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE002",
     "Requests are redirected to add or remove a final slash",
-    "Location",
+    shows=("Location",),
     why="Browsers do not follow a redirect of a preflight. A proxy adds or removes the slash "
     "(nginx: a `location /items/` for `/items`, or a `rewrite`).",
     fix="remove the rewrite, or write `location /items` without the slash; front ends should call "
@@ -257,7 +258,7 @@ def redirected_to_slash(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE003",
     "Requests are redirected to another address",
-    "Location",
+    shows=("Location",),
     why="Browsers do not follow a redirect of a preflight. Often a login stands in front of the "
     "service, and a preflight never has cookies or tokens.",
     fix="let OPTIONS through to the service without a login, and call the final address",
@@ -269,19 +270,19 @@ def redirected_elsewhere(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE004",
     "A proxy responds because the service does not",
-    *("Server", "Content-Type"),
+    shows=("Server", "Content-Type"),
     why="The service is down, too slow, or not where the proxy looks for it. Or there were too "
     "many requests.",
     fix="check that the service runs and that the proxy has its address; then probe again",
 )
-def gateway(answer: Answer, evidence: Evidence) -> object:
+def service_unavailable(answer: Answer, evidence: Evidence) -> object:
     return answer.response.status in GATEWAY_STATUSES and not answer.varies
 
 
 @cause(
     "PROBE005",
     "Something other than the service responds",
-    *("Server", "Content-Type", "Vary", ALLOW_ORIGIN),
+    shows=("Server", "Content-Type", "Vary", ALLOW_ORIGIN),
     why="No response has a mark of the service, such as `Vary: Origin`. It may be another service, "
     "a file server, or a proxy that responds by itself or removes all headers.",
     fix="check that the URL leads to this service (it may need a path), and whether a proxy asks "
@@ -296,13 +297,13 @@ def something_else(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE006",
     "A cache gives one site's response to another site",
-    *(ALLOW_ORIGIN, "Vary"),
+    shows=(ALLOW_ORIGIN, "Vary"),
     why="The response is correct when no cache has stored the URL. The cache keeps one response "
     "for all origins, though the service says `Vary: Origin`. Or several releases respond in turn.",
     fix="remove `proxy_ignore_headers Vary`, or put the origin into the key: `proxy_cache_key "
     "$scheme$host$request_uri$http_origin`; then empty the cache",
 )
-def cached(answer: Answer, evidence: Evidence) -> object:
+def wrong_from_cache(answer: Answer, evidence: Evidence) -> object:
     return (
         answer.question.reused
         and "origin" in answer.differs
@@ -318,12 +319,12 @@ def cached(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE007",
     "Access-Control-Allow-Origin is sent twice",
-    ALLOW_ORIGIN,
+    shows=(ALLOW_ORIGIN,),
     why="A proxy adds its own to the service's, and browsers accept only one.",
     fix="remove `add_header Access-Control-…` from the proxy: the service sends these headers",
     adds_headers=True,
 )
-def doubled(answer: Answer, evidence: Evidence) -> object:
+def sent_twice(answer: Answer, evidence: Evidence) -> object:
     added = {grant for each in evidence.left if len(each.grants) > 1 for grant in each.grants}
     # Where the service itself grants nothing, the added line stands alone.
     alone = not answer.expected_grant and len(answer.grants) == 1
@@ -333,7 +334,7 @@ def doubled(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE008",
     "Something in front of the service answers preflights",
-    *(ALLOW_ORIGIN, ALLOW_METHODS),
+    shows=(ALLOW_ORIGIN, ALLOW_METHODS),
     why="OPTIONS never reaches the service. The proxy has another policy, or none (nginx: `if "
     "($request_method = OPTIONS) { return 204; }`, `limit_except`).",
     fix="pass OPTIONS on like any other method: remove the `if` or `limit_except`, and let OPTIONS "
@@ -354,14 +355,14 @@ def options_answered(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE009",
     "Every site is allowed by `*`",
-    *(ALLOW_ORIGIN, ALLOW_CREDENTIALS),
+    shows=(ALLOW_ORIGIN, ALLOW_CREDENTIALS),
     why="A proxy sends `*` in place of the origin. With credentials browsers refuse it; without "
     "them any site can read.",
     fix="remove `add_header Access-Control-Allow-Origin *` and `proxy_hide_header "
     "Access-Control-…` from the proxy",
     adds_headers=True,
 )
-def wildcard(answer: Answer, evidence: Evidence) -> object:
+def every_site_by_wildcard(answer: Answer, evidence: Evidence) -> object:
     return answer.grants == ["*"] and answer.expected_grant != "*"
 
 
@@ -374,14 +375,14 @@ def is_wrongly_granted(answer: Answer) -> bool:
 @cause(
     "PROBE010",
     "Every site is allowed",
-    *(ALLOW_ORIGIN, ALLOW_CREDENTIALS),
+    shows=(ALLOW_ORIGIN, ALLOW_CREDENTIALS),
     why="Each origin that asks gets a grant: a proxy sends `$http_origin` back, or the deployed "
     "release allows every origin.",
     fix="remove `add_header Access-Control-Allow-Origin $http_origin` from the proxy at once: with "
     "credentials any site can act for a user who is logged in",
     adds_headers=True,
 )
-def reflected(answer: Answer, evidence: Evidence) -> object:
+def every_origin_allowed(answer: Answer, evidence: Evidence) -> object:
     granted = filter(is_wrongly_granted, evidence.left)
     return is_wrongly_granted(answer) and OTHER_SITE in [each.origin for each in granted]
 
@@ -389,7 +390,7 @@ def reflected(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE011",
     "Look-alikes of an allowed origin are allowed",
-    *(ALLOW_ORIGIN, ALLOW_CREDENTIALS),
+    shows=(ALLOW_ORIGIN, ALLOW_CREDENTIALS),
     why="A pattern matches more than it should: it is not anchored, or its dot stands for any "
     "character (nginx: `map $http_origin` or `if ($http_origin ~ …)`).",
     fix="remove the pattern from the proxy: the service compares origins exactly",
@@ -402,13 +403,13 @@ def lookalikes_allowed(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE012",
     "Every response allows the same origin",
-    ALLOW_ORIGIN,
+    shows=(ALLOW_ORIGIN,),
     why="A proxy puts one origin into every response, or a cache keeps one response for all and "
     "ignores Origin and the query.",
     fix="remove `add_header Access-Control-Allow-Origin …` from the proxy, and empty its cache",
     adds_headers=True,
 )
-def fixed(answer: Answer, evidence: Evidence) -> object:
+def same_for_every_site(answer: Answer, evidence: Evidence) -> object:
     return len(answer.grants) == 1 and answer.grants[0] not in ("*", answer.origin)
 
 
@@ -430,7 +431,7 @@ def is_refused_by_service(answer: Answer) -> bool:
 @cause(
     "PROBE013",
     "An allowed origin is refused",
-    *(ALLOW_ORIGIN, "Vary"),
+    shows=(ALLOW_ORIGIN, "Vary"),
     why=f"The service has another list of origins, because it {OLD}. Or a proxy changes Origin.",
     fix=DEPLOY,
 )
@@ -445,7 +446,7 @@ def origin_refused(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE014",
     "A public path is not public",
-    ALLOW_ORIGIN,
+    shows=(ALLOW_ORIGIN,),
     why=f"The service has other public paths, because it {OLD}.",
     fix=DEPLOY,
 )
@@ -457,7 +458,7 @@ def public_path_closed(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE015",
     "The service does not see the Origin header",
-    *(ALLOW_ORIGIN, "Vary"),
+    shows=(ALLOW_ORIGIN, "Vary"),
     why="A proxy removes it from requests (nginx: `proxy_set_header Origin ''`), so to the service "
     "no request comes from another site.",
     fix="remove that line; nginx passes Origin on by itself",
@@ -474,7 +475,7 @@ def origin_removed(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE016",
     "The service's Access-Control headers are removed",
-    *(ALLOW_ORIGIN, "Vary"),
+    shows=(ALLOW_ORIGIN, "Vary"),
     why="A proxy removes them from responses (nginx: `proxy_hide_header Access-Control-…`).",
     fix="remove those lines: the service sends these headers for the policy",
 )
@@ -487,7 +488,7 @@ def headers_removed(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE017",
     "Error responses have no CORS headers",
-    ALLOW_ORIGIN,
+    shows=(ALLOW_ORIGIN,),
     why="A proxy replaces the service's headers, but not on errors (nginx: `add_header` without "
     "`always`). The front end sees a CORS error instead of a 404.",
     fix="remove `add_header` and `proxy_hide_header` for Access-Control-…: the service sends these "
@@ -512,7 +513,8 @@ HEADERS: tuple[tuple[str, str, str, Aspect], ...] = (
 )
 CAUSES += [
     Cause(
-        *(id, title, (header,), is_expected_grant),
+        *(id, title, is_expected_grant),
+        shows=(header,),
         why=f"The service {OLD}. Or a proxy changes the header (nginx: `proxy_hide_header`).",
         fix=f"{DEPLOY}; remove the proxy's lines about {header}",
         aspect=aspect,
@@ -524,7 +526,7 @@ CAUSES += [
 @cause(
     "PROBE023",
     "Vary does not name Origin",
-    "Vary",
+    shows=("Vary",),
     why="A proxy removes the service's Vary (nginx: `proxy_hide_header Vary`), so any cache on the "
     "way may give one site's response to another.",
     fix="remove that line; what adds to Vary must keep Origin",
@@ -537,7 +539,7 @@ def vary_removed(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE024",
     "Origins that are not allowed get CORS headers",
-    *(ALLOW_ORIGIN, ALLOW_CREDENTIALS, ALLOW_METHODS, EXPOSE_HEADERS),
+    shows=(ALLOW_ORIGIN, ALLOW_CREDENTIALS, ALLOW_METHODS, EXPOSE_HEADERS),
     why="The responder sends headers of the policy to other sites: a proxy's `add_header`, or a "
     "release that used Starlette's own CORSMiddleware.",
     fix=f"remove `add_header Access-Control-…` from the proxy; {DEPLOY}",
@@ -550,11 +552,11 @@ def headers_without_grant(answer: Answer, evidence: Evidence) -> object:
 @cause(
     "PROBE025",
     "A response differs for an unknown reason",
-    *(ALLOW_ORIGIN, ALLOW_CREDENTIALS, ALLOW_METHODS, "Vary"),
+    shows=(ALLOW_ORIGIN, ALLOW_CREDENTIALS, ALLOW_METHODS, "Vary"),
     why="Something changes the response on its way, or something else sends it.",
     fix="compare it with the response of the service when you ask it directly",
 )
-def unknown(answer: Answer, evidence: Evidence) -> object:
+def unexplained(answer: Answer, evidence: Evidence) -> object:
     return True
 
 
