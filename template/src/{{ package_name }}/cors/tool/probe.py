@@ -70,7 +70,7 @@ class Target:
     @classmethod
     def read(cls, text: str) -> Self:
         """Read a URL. Raises ProbeError for what is not one, or is more than an address."""
-        # Before anything of it is shown: what stands there may be a password or a token.
+        # First, because what stands there may be a password or a token, which is never shown.
         if "@" in text or "?" in text or "#" in text:
             raise ProbeError(
                 "The URL has a user name, a query or a fragment in it. Give only the address, "
@@ -109,8 +109,8 @@ class Target:
         return self.origin + self.mount
 
 
-class Wire:
-    """The way to a deployed service over the network: it turns a `Request` into a `Response`.
+class NetworkTransport:
+    """Sends a `Request` to a deployed service and returns its `Response`.
 
     It sends GET and OPTIONS only. Each request has a connection of its own, so that each of several
     instances behind one name may respond. `timeout` is for a whole request, in seconds.
@@ -138,7 +138,7 @@ class Wire:
         asked = f"{request.method} {request.path}"
         with self.connect() as connection:
             try:
-                return self.exchange(connection, request, deadline)
+                return self.send(connection, request, deadline)
             except h11.RemoteProtocolError as error:
                 why = self.not_http(str(error))
             except TimeoutError:
@@ -183,7 +183,7 @@ class Wire:
             why = f"{where} cannot be reached ({error.strerror or error})."
         raise ProbeError(why)
 
-    def exchange(self, connection: socket.socket, request: Request, deadline: float) -> Response:
+    def send(self, connection: socket.socket, request: Request, deadline: float) -> Response:
         """Send the request and read the head of the response; the body is not needed."""
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEADER_BYTES)
         own = (("host", self.target.authority), ("user-agent", "cors-probe"))
@@ -377,7 +377,7 @@ class Probe:
 
     def run(
         self,
-        wire: Exchange,
+        exchange: Exchange,
         follow: Callable[[Sequence[Question]], Iterable[Question]] = iter,
     ) -> Report:
         """Ask everything. Raises ProbeError for the first question without a response.
@@ -386,7 +386,7 @@ class Probe:
         """
         questions, not_asked = Questions(self.policy, self.target.origin).about_all(self.paths)
         expected = expected_responses(self.policy)
-        answers = [ask(question, self.target, wire, expected) for question in follow(questions)]
+        answers = [ask(question, self.target, exchange, expected) for question in follow(questions)]
         return Report(
             url=str(self.target),
             environment=self.policy.environment,
@@ -445,7 +445,7 @@ def expected_responses(policy: CORSPolicy) -> Exchange:
     return ASGITransport(StrictCORSMiddleware(app, **policy.middleware_arguments()))
 
 
-def ask(question: Question, target: Target, wire: Exchange, expected: Exchange) -> Answer:
+def ask(question: Question, target: Target, exchange: Exchange, expected: Exchange) -> Answer:
     """Ask one question over the network, and the same in this process."""
     asked: list[tuple[Request, Response]] = []
 
@@ -458,7 +458,7 @@ def ask(question: Question, target: Target, wire: Exchange, expected: Exchange) 
         # expected response, so the outcome depends on the one response that came.
         if asked:
             return unmounted(request)
-        asked.append((request, wire(request)))
+        asked.append((request, exchange(request)))
         return asked[0][1]
 
     fetch = replace(question.fetch, path=target.mount + question.fetch.path)
@@ -485,9 +485,9 @@ def run_probe(
     stderr = Console(stderr=True)
     try:
         probe = Probe.read(url, environment, paths)
-        wire = Wire(probe.target, timeout=timeout, insecure=insecure)
+        transport = NetworkTransport(probe.target, timeout=timeout, insecure=insecure)
         with Progress(console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
-            report = probe.run(wire, partial(bar.track, description="asking"))
+            report = probe.run(transport, partial(bar.track, description="asking"))
     except ProbeError as error:
         stderr.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return 2
@@ -503,8 +503,8 @@ def print_report(report: Report, console: Console) -> None:
     if report.findings:
         drawn = table("id", "what", "asked", "cause and fix")
         for found in report.findings:
-            effect = " Browsers let in a site that is not allowed." * found.lets_in
-            effect += " Browsers block an allowed origin." * found.blocks
+            effect = " Browsers allow an origin that they should block." * found.lets_in
+            effect += " Browsers block an origin that they should allow." * found.blocks
             more = f" (and {found.answers - 1} more)" * (found.answers > 1)
             lines = [f"{found.asked}{more}", f"expected: {found.expected}", f"came: {found.came}"]
             if found.console:
