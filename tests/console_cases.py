@@ -1,8 +1,8 @@
 """Wrong services and what pages ask of them: one row for each text that Chromium has for it.
 
 `PYTHONPATH=tests/lib python -m tests.console_cases` asks the installed Chromium and records its
-texts anew, in console_messages.json. Do that when a new Chromium words them differently, then mend
-cors/browser/console.py until tests/test_console_messages.py passes.
+texts anew, in console_messages.json. Do that when a new Chromium words them differently, then
+correct cors/tool/browser.py until tests/test_console_messages.py passes.
 """
 
 import json

@@ -47,7 +47,7 @@ def package_module(name: str) -> Any:
 
 
 browser = package_module("cors.tool.browser")
-asgi = package_module("cors.tool.browser.asgi")
+asgi = package_module("cors.tool.asgi_transport")
 
 
 @contextmanager

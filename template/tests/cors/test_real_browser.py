@@ -37,7 +37,7 @@ MOST_ORIGINS = 4
 
 @dataclass(frozen=True)
 class Case:
-    """A fetch, and what the dotenv file promises: `allowed`, or a `Reason` of cors/browser."""
+    """A fetch, and what the dotenv file promises: `allowed`, or a `Reason` of cors/tool/browser."""
 
     fetch: Any
     promised: str

@@ -4,7 +4,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..cli import examine
 from ..sources import environments
@@ -12,8 +11,7 @@ from . import show as printing
 from .development_rules import ALL_RULES
 from .explain import command as explain_command
 from .explain.question import QuestionError
-from .probe import Probe, Promise, PromiseError, Target, TargetError, UnreachableError, Wire
-from .probe import report as probe_report
+from .probe import run_probe
 from .show import terminal
 
 app = typer.Typer(
@@ -213,16 +211,13 @@ def probe(
     Sends at most 40 requests, GET and OPTIONS only. Exit status: 0 it keeps the policy, 1 it does
     not, 2 wrong use or no response.
     """
-    try:
-        asked = Probe.of(Promise.read(environment), Target.read(url), path or ())
-        wire = Wire(asked.target, timeout=timeout, insecure=insecure)
-        with probe_report.progress_bar(Console(stderr=True)) as progress:
-            result = asked.run(wire, progress)
-    except (PromiseError, TargetError, UnreachableError) as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
-        raise typer.Exit(2) from None
-    if output is ProbeFormat.json:
-        probe_report.as_json(result, terminal())
-    else:
-        probe_report.as_text(result, terminal())
-    raise typer.Exit(1 if result.findings else 0)
+    status = run_probe(
+        url,
+        environment,
+        path or (),
+        timeout=timeout,
+        insecure=insecure,
+        as_json=output is ProbeFormat.json,
+        console=terminal(),
+    )
+    raise typer.Exit(status)

@@ -28,8 +28,8 @@ from ..origin_errors import near_miss, parse
 from ..policy import CORSPolicy
 from ..rules_for_app import app_routes
 from ..sources import Sources
+from .asgi_transport import ASGITransport
 from .browser import Browser, Fetch, Outcome, Reason, console_message
-from .browser.asgi import ASGITransport
 from .explain.remedy import VARIABLE_OF
 
 # Where the lab's own routes are: paths that no service has.

@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ...middleware import StrictCORSMiddleware
 from ...origin import registrable_domain
 from ...policy import CORSPolicy
+from ..asgi_transport import ASGITransport
 from ..browser import Browser, Fetch, Outcome
-from ..browser.asgi import ASGITransport
 from .question import Question
 
 # Where `fastapi dev` serves, by the name that front ends have too: to a browser 127.0.0.1, which

@@ -7,8 +7,8 @@ from shlex import quote
 from typing import Literal
 
 from ...cli import Environment
+from ...fetch_standard import SAFELISTED_METHODS
 from ...policy import CORSPolicy
-from ..browser.headers import SAFELISTED_METHODS
 from .answer import elsewhere, explain
 from .causes import BY_ID, Cause, Suspect
 from .console import Reading, origin_of

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
-from ...fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS
+from ...fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
 from ...findings import shown
 from ...origin import Origin, Pattern
 from ...origin_errors import OriginError, parse
-from ..browser.headers import TOKEN, Headers
+from ..cors_check import Headers
 
 # What a browser could send though no list may hold it, such as a host with an underscore.
 SENT_ALL_THE_SAME = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9._-]+(:[1-9][0-9]{0,3})?")

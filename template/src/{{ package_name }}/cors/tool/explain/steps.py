@@ -15,13 +15,13 @@ from ...audit import (
     PUBLIC_PATHS,
     REQUEST_HEADERS,
 )
-from ...fetch_standard import SAFE_METHODS
+from ...fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ...origin import Pattern
 from ...origin_errors import NearMiss, near_miss, parse
 from ...policy import CORSPolicy
 from ...sources import Variable
 from ..browser import Outcome, Reason
-from ..browser.headers import SAFELISTED_METHODS, unsafe_names
+from ..cors_check import unsafe_names
 from .question import Question
 from .remedy import Attempt
 
