@@ -14,10 +14,15 @@ from io import StringIO
 import pytest
 from rich.console import Console
 from service.cors.tool.browser import Browser, Fetch, Request, Response, console_message
-from service.cors.tool.explain.causes import CAUSES
-from service.cors.tool.explain.console import Reading, read_console
-from service.cors.tool.explain.messages import MESSAGES, Message
-from service.cors.tool.explain.report import known_as_markdown
+from service.cors.tool.explain_message import (
+    Message,
+    Reading,
+    known_as_markdown,
+    known_messages,
+    last_resort,
+    read_console,
+    table,
+)
 
 from .project import TEMPLATE
 
@@ -235,9 +240,11 @@ def test_a_real_message_leads_to_its_cause(text: str, cause: str) -> None:
     assert [each.message.cause for each in read_console(text)] == [cause]
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.text[:50])
-def test_every_row_recognises_its_own_message(message: Message) -> None:
-    """And no other row takes it away, with quotes gone astray and lines broken as well."""
+@pytest.mark.parametrize(
+    "message", [*known_messages(), *last_resort()], ids=lambda message: message.text[-50:]
+)
+def test_every_message_of_the_table_is_recognised(message: Message) -> None:
+    """No other message takes its place, even with quotes lost and lines broken."""
     text = written_out(message)
     for damaged in (text, text.replace(" ", "\n  "), text.replace("'", ""), text.upper()):
         found = read_console(f"app.js:12 {damaged} app.js:14")
@@ -255,7 +262,26 @@ def written_out(message: Message) -> str:
         "status": "403",
         "value": "something",
     }
-    return re.sub(r"\{(\w+)\}", lambda found: samples[found[1]], message.shown)
+    return re.sub(r"\{(\w+)\}", lambda found: samples[found[1]], message.text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Mixed Content: The page at '{APP}/' was loaded over HTTPS, but requested an insecure "
+        f"resource '{API}/items'. This request has been blocked.",
+        f"Blocked loading mixed active content “{API}/items”",
+        f"GET {API}/items net::ERR_CONNECTION_REFUSED",
+        f"Fetch API cannot load {API}/items. {NO_HEADER}",
+    ],
+    ids=["at the end, in quotes", "in typographic quotes", "at the start", "an old beginning"],
+)
+def test_the_whole_url_is_read(text: str) -> None:
+    assert only(text).url == f"{API}/items"
+
+
+def test_the_word_resource_is_not_taken_for_a_url() -> None:
+    assert only("Failed to load resource: net::ERR_NAME_NOT_RESOLVED").url is None
 
 
 def test_the_details_are_read_out_of_the_noise() -> None:
@@ -400,8 +426,21 @@ def test_what_chromium_really_printed_is_understood(entry: dict[str, str]) -> No
 # --- The table itself ---------------------------------------------------------------------------
 
 
-def test_every_cause_has_messages_and_every_message_a_cause() -> None:
-    assert {message.cause for message in MESSAGES} == {cause.id for cause in CAUSES}
+def test_every_cause_has_a_message_and_every_text() -> None:
+    causes = table()["causes"]
+    assert {message.cause for message in known_messages()} == set(causes)
+    assert set(table()["last_resort"].values()) <= set(causes)
+    for cause in causes.values():
+        assert cause["title"]
+        assert cause["meaning"].endswith(".")
+        assert all(what.endswith(".") for what, *_ in cause["suspects"])
+
+
+def test_every_placeholder_of_a_command_is_filled() -> None:
+    printed = StringIO()
+    known_as_markdown(Console(file=printed, width=10_000, color_system=None))
+    for command in re.findall(r"```sh\n   (.*)\n", printed.getvalue()):
+        assert "{" not in command
 
 
 def test_the_document_says_what_the_table_says() -> None:
