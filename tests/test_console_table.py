@@ -1,4 +1,4 @@
-"""What people paste from a console leads to the right cause, whatever browser wrote it."""
+"""Text from a console leads to the right cause, whichever browser wrote it."""
 
 # Browsers write typographic quotes, and so do these texts.
 # ruff: noqa: RUF001
@@ -13,7 +13,10 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from service.cors.middleware import StrictCORSMiddleware
+from service.cors.policy import CORSPolicy
 from service.cors.tool.browser import Browser, Fetch, Request, Response, console_message
+from service.cors.tool.browser.asgi import ASGITransport
 from service.cors.tool.explain_message import (
     Message,
     Reading,
@@ -28,7 +31,7 @@ from .project import TEMPLATE
 
 API = "https://api.acme.com"
 APP = "https://app.acme.com"
-# Taken from Chromium itself, by tests that run it.
+# Recorded from Chromium by tests/console_cases.py.
 COLLECTED = json.loads((TEMPLATE / "tests" / "console_messages.json").read_text())["messages"]
 
 CHROMIUM = f"Access to fetch at '{API}/items' from origin '{APP}' has been blocked by CORS policy: "
@@ -48,7 +51,7 @@ NO_CORS_ADVICE = (
 )
 THEREFORE = f" Origin '{APP}' is therefore not allowed access."
 
-# As the browsers write them, with the noise that comes along when they are copied.
+# As browsers write them, with what else is copied along.
 REAL: list[tuple[str, str]] = [
     # Chromium, current
     (CHROMIUM + NO_HEADER, "origin"),
@@ -284,7 +287,7 @@ def test_the_word_resource_is_not_taken_for_a_url() -> None:
     assert only("Failed to load resource: net::ERR_NAME_NOT_RESOLVED").url is None
 
 
-def test_the_details_are_read_out_of_the_noise() -> None:
+def test_the_details_of_a_message_are_read() -> None:
     text = (
         f"Access to fetch at '{API}/items?token=s3cret'\n   from origin '{APP}' has been blocked "
         "by CORS policy: Request header field x-foo is not allowed by Access-Control-Allow-Headers "
@@ -297,11 +300,26 @@ def test_the_details_are_read_out_of_the_noise() -> None:
     assert only(text).status == "403"
 
 
-def test_several_messages_are_told_apart_and_repeated_ones_said_once() -> None:
+def test_each_of_several_messages_is_reported_once() -> None:
     first = CHROMIUM + NO_HEADER
     second = first.replace("/items", "/me")
     found = read_console("\n".join([first, second, first]))
     assert [each.url for each in found] == [f"{API}/items", f"{API}/me"]
+
+
+def test_what_the_service_itself_says_is_understood() -> None:
+    """In local environments a refusal says why: people paste that as well."""
+    policy = CORSPolicy(environment="development", allow_origins=(APP,))
+    service = ASGITransport(StrictCORSMiddleware(never, **policy.middleware_arguments()))
+    asked = (("origin", "https://b.acme.com"), ("access-control-request-method", "PUT"))
+    refusal = service(Request("OPTIONS", "/items", asked))
+    assert refusal.status == 403
+    assert only(refusal.body.decode()).message.cause == "origin"
+
+
+async def never(scope: object, receive: object, send: object) -> None:
+    """Stand for an app that a refused preflight does not reach."""
+    raise AssertionError
 
 
 def test_a_page_in_a_file_is_the_origin_null() -> None:
@@ -313,7 +331,7 @@ def test_an_unknown_text_has_no_cause() -> None:
     assert read_console("") == []
 
 
-def test_a_whole_log_is_read_in_no_time() -> None:
+def test_a_message_is_found_in_a_long_log() -> None:
     noise = "\n".join(f"app.js:{number} rendered {API}/items/{number}" for number in range(400))
     assert len(read_console(noise + CHROMIUM + NO_HEADER)) == 1
 
@@ -328,7 +346,7 @@ def only(text: str) -> Reading:
 
 @dataclass(frozen=True)
 class Answers:
-    """A service that answers preflights and requests with fixed headers."""
+    """A service with one response to preflights and one to requests."""
 
     preflight: Response
     response: Response
@@ -338,7 +356,7 @@ class Answers:
 
 
 def modelled() -> Iterator[tuple[str, str]]:
-    """Every message that the model of the browser can produce, with its cause."""
+    """Yield every message that the browser model prints, with its cause."""
     good = (("access-control-allow-origin", APP), ("access-control-allow-credentials", "true"))
     tables: list[tuple[str, int, tuple[tuple[str, str], ...]]] = [
         ("origin", 204, ()),
@@ -387,11 +405,11 @@ def test_what_the_model_prints_is_understood(text: str, cause: str) -> None:
     assert only(text).message.cause == cause
 
 
-# What the collected texts call the step of the standard that failed, and where it leads.
+# The reason of a collected text, and the causes that it may lead to.
 CAUSE_OF = {
     "ALLOW_ORIGIN_MISSING": {"origin"},
     "ALLOW_ORIGIN_MULTIPLE": {"doubled"},
-    # Chromium tells a wrong origin from a text that is none.
+    # Chromium has another text for what is not an origin.
     "ALLOW_ORIGIN_MISMATCH": {"other-origin", "malformed"},
     "ALLOW_ORIGIN_WILDCARD": {"wildcard"},
     "ALLOW_CREDENTIALS": {"credentials"},
@@ -444,7 +462,7 @@ def test_every_placeholder_of_a_command_is_filled() -> None:
 
 
 def test_the_document_says_what_the_table_says() -> None:
-    """docs/troubleshooting.md is `cors explain --known`; `make docs` writes it anew."""
+    """docs/troubleshooting.md is the output of `cors explain --known`: run `make docs`."""
     printed = StringIO()
     known_as_markdown(Console(file=printed, width=10_000, color_system=None))
     assert (TEMPLATE / "docs" / "troubleshooting.md").read_text() == printed.getvalue()

@@ -1,4 +1,4 @@
-"""`cors explain` answers what a person wants to know: a sentence for each case, and its command."""
+"""What `cors explain` prints: the exit status and the phrases that somebody looks for."""
 
 # Browsers write typographic quotes, and so do these texts.
 # ruff: noqa: RUF001
@@ -25,7 +25,7 @@ APP = "https://app.acme.com"
 API = "https://api.acme.com"
 PACKAGE = "explained_api"
 
-# Environments beside those of the example: a dotenv file is all it takes.
+# Environments besides those of the example. Each is one dotenv file.
 EXTRA = {
     "open": "CORS_ALLOWED_ORIGINS=https://app.acme.com\nCORS_PUBLIC_PATHS=/items\n",
     "guarded": "CORS_ALLOWED_ORIGINS=\nCORS_GUARD_WRITES=true\n",
@@ -66,7 +66,7 @@ def cors(project: Path, monkeypatch: pytest.MonkeyPatch) -> Cors:
 
 @dataclass(frozen=True)
 class Case:
-    """A sentence, the arguments, the exit status, and what somebody would look for."""
+    """A promise, the arguments, the exit status, and what somebody looks for."""
 
     sentence: str
     arguments: tuple[str, ...]
@@ -377,6 +377,15 @@ TIRED = (
     Case("a word is not an origin", ("blah",), 2, ("has no scheme", "scheme://host[:port]")),
     Case("two origins at once", (f"{APP},https://b.acme.com",), 2, ("name one origin",)),
     Case("no header name", (APP, "-H", "Bearer s3cret"), 2, ("-H takes NAME",), ("s3cret",)),
+    Case(
+        "an app's scheme is not a service", (APP, "capacitor://localhost"), 2, ("is not the URL",)
+    ),
+    Case(
+        "a URL inside a path",
+        (APP, "/go/https://b.acme.com", *PRODUCTION),
+        0,
+        ("GET /go/https://b",),
+    ),
     Case("no method", (APP, "G,T", "/"), 2, ("is not a method",)),
     Case("an unknown environment", (APP, "-e", "prod"), 2, ("ENVIRONMENT=production",)),
     Case("nothing at all", (), 2, ("--message",)),
@@ -555,7 +564,7 @@ MESSAGES = (
 
 
 @pytest.mark.parametrize("case", [*QUESTIONS, *TIRED, *MESSAGES], ids=str)
-def test_it_says_what_somebody_would_look_for(case: Case, cors: Cors) -> None:
+def test_the_output_has_what_somebody_looks_for(case: Case, cors: Cors) -> None:
     result = cors(*case.arguments)
     said = flat(result)
     assert result.exit_code == case.status, result.output + result.stderr
@@ -566,7 +575,7 @@ def test_it_says_what_somebody_would_look_for(case: Case, cors: Cors) -> None:
 
 
 def flat(result: Result) -> str:
-    """The output without the frame and the line breaks that an error is drawn with."""
+    """Return the output without the frame and the line breaks of an error."""
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     output = result.output if result.output == result.stderr else result.output + result.stderr
     if result.exit_code == 2:
@@ -608,8 +617,8 @@ def test_text_fits_80_columns_and_commands_stay_whole(
     assert set(commands) <= set(narrow)
 
 
-def test_what_it_advises_is_enough(project: Path, cors: Cors) -> None:
-    """Write the line it says into the file it says: the request is then allowed."""
+def test_the_advised_change_is_enough(project: Path, cors: Cors) -> None:
+    """Each line is written where the output says; then the request is allowed."""
     question = ("https://b.acme.com", "PUT", "/items/1", "-H", "X-Trace", "-e", "qa")
     file = project / ".env.qa"
     file.write_text(
@@ -625,12 +634,12 @@ def test_what_it_advises_is_enough(project: Path, cors: Cors) -> None:
     assert cors(*question).exit_code == 0, file.read_text()
 
 
-def test_asking_never_runs_a_handler(cors: Cors) -> None:
+def test_no_handler_runs(cors: Cors) -> None:
     assert cors("http://localhost:5173", "DELETE", "/items/1").exit_code == 0
     assert 1 in import_module(f"{PACKAGE}.routes.items").items
 
 
-def test_no_variable_of_others_is_ever_shown(cors: Cors) -> None:
+def test_no_other_variable_is_ever_shown(cors: Cors) -> None:
     for origin in (APP, "https://evil.net"):
         result = cors(
             origin, "PUT", "/items", "-H", "Authorization: Bearer hunter2", "-e", "secret"

@@ -232,10 +232,10 @@ def notes_on(found: Explanation) -> list[str]:
     """Return what the steps do not say: notes on the input, and what may be the real problem."""
     fates = [f"in {name}: {fate}" for name, fate in found.elsewhere.items()]
     elsewhere = [f"The same {', '.join(fates)}."] if fates else []
-    return [*found.question.notes, *warnings(found), *elsewhere]
+    return [*found.question.notes, *other_problems(found), *elsewhere]
 
 
-def warnings(found: Explanation) -> Iterator[str]:
+def other_problems(found: Explanation) -> Iterator[str]:
     """Yield what may be the real problem, though the policy has nothing to do with it."""
     environment, service = found.environment, service_of(found.question, found.policy)
     page, target = exact(found.question.origin), exact(service)

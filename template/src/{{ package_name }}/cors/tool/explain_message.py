@@ -97,7 +97,7 @@ def known_messages() -> list[Message]:
         for line in row["messages"].strip().splitlines():
             browser, _, text = line.partition(": ")
             name = next((each for each in shown if text.startswith(f"{{{each}}}")), "")
-            pattern = compiled(expression(text.removeprefix(f"{{{name}}}"), count()))
+            pattern = re.compile(expression(text.removeprefix(f"{{{name}}}"), count()), re.I)
             messages.append(Message(browser, cause, fill(text, shown), beginnings[name], pattern))
     return messages
 
@@ -105,7 +105,9 @@ def known_messages() -> list[Message]:
 def last_resort() -> list[Message]:
     """Return the words that say what a message means where its wording is not known."""
     rows = table()["last_resort"].items()
-    return [Message("", cause, text, compiled(r"\Z"), compiled(text)) for text, cause in rows]
+    return [
+        Message("", cause, text, re.compile(r"\Z"), re.compile(text, re.I)) for text, cause in rows
+    ]
 
 
 def beginning_patterns() -> dict[str, re.Pattern[str]]:
@@ -117,7 +119,7 @@ def beginning_patterns() -> dict[str, re.Pattern[str]]:
     }
     # Most reasons of Chromium can be those of a preflight.
     sources["blocked"] = sources["preflight"] = sources["blocked"] + sources["preflight"]
-    return {name: compiled(rf"{each}\Z") for name, each in ({"": ""} | sources).items()}
+    return {name: re.compile(rf"{each}\Z", re.I) for name, each in ({"": ""} | sources).items()}
 
 
 def expression(text: str, numbers: Iterator[int]) -> str:
@@ -136,11 +138,6 @@ def expression(text: str, numbers: Iterator[int]) -> str:
     return source
 
 
-def compiled(source: str) -> re.Pattern[str]:
-    """Return a regular expression to which the case of letters does not matter."""
-    return re.compile(source, re.IGNORECASE)
-
-
 def fill(text: str, words: Mapping[str, str]) -> str:
     """Return a text with these words in the place of its placeholders. Others stay."""
     return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[0]), text)
@@ -154,15 +151,13 @@ MOST_CHARACTERS = 50_000
 ANY_QUOTE = "'\"`\u00b4\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033"
 FRENCH_QUOTES = re.compile("[\u00ab\u2039]\\s*|\\s*[\u00bb\u203a]")
 
-STATUS = re.compile(r"status code:? ?\(?(\d{3}|null|0)\b|net::err_failed (\d{3})", re.IGNORECASE)
+STATUS = re.compile(r"status code:? ?\(?(\d{3}|null|0)\b|net::err_failed (\d{3})", re.I)
 PAGE_ORIGIN = re.compile(
-    rf"origin '{{0,2}}({ORIGIN})'{{0,2}} (?:is therefore|has been blocked)", re.IGNORECASE
+    rf"origin {QUOTE}({ORIGIN}){QUOTE} (?:is therefore|has been blocked)", re.I
 )
-WITH_CREDENTIALS = re.compile(
-    "credentials mode is '{0,2}include|credentials flag is '{0,2}true", re.IGNORECASE
-)
+WITH_CREDENTIALS = re.compile(rf"credentials (?:mode is {QUOTE}include|flag is {QUOTE}true)", re.I)
 # A URL that is not a link to a line of a script.
-SOME_URL = re.compile(r"(?:https?|wss?)://[^\s'<>)]+(?<!\d)(?<![.,;:)])(?!:\d)", re.IGNORECASE)
+SOME_URL = re.compile(r"(?:https?|wss?)://[^\s'<>)]+(?<!\d)(?<![.,;:)])(?!:\d)", re.I)
 
 
 class Hit(NamedTuple):
@@ -189,17 +184,17 @@ class Reading:
 
     @property
     def is_vague(self) -> bool:
-        """Whether the message says that something failed, but not what."""
+        """Whether the message says only that something failed."""
         return self.message.cause == "vague"
 
     @property
     def is_weak(self) -> bool:
-        """Whether browsers print the message beside another one about the same request."""
+        """Whether browsers print the message after one that says more about the same request."""
         return self.message.cause in ("vague", "unreachable", "error-status")
 
 
 def read_console(text: str) -> list[Reading]:
-    """Return the messages in a text, in order, each once, without mere echoes of others."""
+    """Return the messages in a text, in order, each once."""
     text = plain(text)
     found = readings(text, known_messages())
     if all(each.is_vague for each in found):
@@ -219,7 +214,7 @@ def plain(text: str) -> str:
 def readings(text: str, messages: Iterable[Message]) -> list[Reading]:
     """Return the messages that stand in a plain text; of two that overlap, the longer."""
     hits = [hit for each in messages for hit in hits_of(each, text)]
-    # Some messages of Chromium are those of Safari after a beginning; without it they are Safari's.
+    # Without its beginning, a message of Chromium can be one of Safari as well: it is Safari's.
     hits.sort(key=lambda hit: (hit.start - hit.end, hit.message.browser != "Safari"))
     taken: list[Hit] = []
     for hit in hits:
@@ -234,9 +229,11 @@ def readings(text: str, messages: Iterable[Message]) -> list[Reading]:
 
 def hits_of(message: Message, text: str) -> Iterator[Hit]:
     """Yield where a message stands in a plain text."""
+    last_end = 0
     for match in message.pattern.finditer(text):
-        before = message.beginning.search(text, max(0, match.start() - 5000), match.start())
+        before = message.beginning.search(text, last_end, match.start())
         assert before is not None
+        last_end = match.end()
         said: dict[str, str] = {}
         for group, value in [*before.groupdict().items(), *match.groupdict().items()]:
             if value:
@@ -273,7 +270,7 @@ def origin_of(url: str) -> str | None:
 
 
 def without_echoes(found: list[Reading]) -> list[Reading]:
-    """Return each message once. What an echo adds to another message goes into that."""
+    """Return each message once. What an echo adds is added to the message that it repeats."""
     strong = [each for each in found if not each.is_weak]
     kept: list[Reading] = []
     for each in found:
@@ -337,7 +334,7 @@ def diagnose(reading: Reading, typed: Typed, environment: Environment) -> Diagno
     explanation = explain(question, environment) if question else None
     cause = table()["causes"][reading.message.cause]
     suspects = suspects_of(cause, words_of(reading, environment.name))
-    if "by_policy" in cause and explanation:
+    if cause.get("by_policy") and explanation:
         # The first suspect is the policy, which has just been asked.
         suspects = [] if explanation.blocked_at else suspects[1:]
     return Diagnosis(reading, cause, explanation, suspects, list(hints(reading, explanation)))
@@ -382,7 +379,7 @@ def hints(reading: Reading, explanation: Explanation | None) -> Iterator[str]:
         yield from (text for listed, text in statuses if status in listed.split())
     if cause == "preflight-redirect" and (reading.url or "").startswith("http:"):
         yield "The URL begins with http: write https in the script."
-    if explanation is None and "by_policy" in table()["causes"][cause]:
+    if explanation is None and table()["causes"][cause].get("by_policy"):
         missing = [] if reading.origin else ["the page's origin"]
         words = [reading.origin or "https://app.acme.com"]
         if cause == "method" and not reading.method:
@@ -421,10 +418,10 @@ def suspects_of(cause: Mapping[str, Any], words: Mapping[str, str]) -> list[tupl
     """Return what may be behind a message, the likeliest first, with commands to copy."""
     quoted = {name: quote(word) for name, word in words.items()}
     quoted["origin_header"] = quote(f"Origin: {words['origin']}")
-    rows = cause["suspects"] + (table()["responder"]["suspects"] if "responder" in cause else [])
+    others = table()["other_responders"] if cause.get("other_responders") else []
     return [
         (fill(what, words), fill(fill(" ".join(command), table()["commands"]), quoted))
-        for what, *command in rows
+        for what, *command in [*cause["suspects"], *others]
     ]
 
 
@@ -454,12 +451,13 @@ def explain_message(text: str, typed: Typed, environment: str | None, console: C
 def print_diagnosis(found: Diagnosis, console: Console) -> None:
     """Print what a message means, whether the policy is behind it, and what else may be."""
     console.print(Text(f"{found.cause['title']}.", style="bold"))
-    print_text(console, about(found.reading), "  ")
+    if details := about(found.reading):
+        print_text(console, details, "  ")
     for text in (found.cause["meaning"], *found.hints):
         print_text(console, text)
     if found.explanation:
         console.print()
-        print_verdict(found.explanation, console, by_policy="by_policy" in found.cause)
+        print_verdict(found.explanation, console, by_policy=found.cause.get("by_policy", False))
     if found.suspects:
         print_heading(console, "What it may be, the likeliest first")
         for number, (what, command) in enumerate(found.suspects, start=1):

@@ -2,7 +2,7 @@
 
 `read_question` reads what somebody typed: a URL for an origin, a path without its slash. `explain`
 asks the browser model what becomes of it, and changes the policy until the model allows it. So
-every advice was tried, and two faults are told at once, where a browser names only the first.
+every advice was tried, and two faults are reported at once, where a browser names only one.
 
 The model asks the policy layer alone. Instead of the app, a stand-in answers 200 to everything: no
 handler runs, and nothing touches the network.
@@ -20,20 +20,12 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from ..app import CORSFastAPI
-from ..audit import (
-    CREDENTIALS,
-    FIELDS,
-    GUARD_WRITES,
-    METHODS,
-    ORIGINS,
-    REQUEST_HEADERS,
-    Subject,
-)
+from ..audit import CREDENTIALS, FIELDS, GUARD_WRITES, METHODS, ORIGINS, REQUEST_HEADERS, Subject
 from ..cli import Environment, examine
 from ..fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
 from ..findings import Finding, errors_among, shown
 from ..middleware import StrictCORSMiddleware
-from ..origin import Origin, Pattern, exact, registrable_domain
+from ..origin import WEB_SCHEMES, Origin, Pattern, exact, registrable_domain
 from ..origin_errors import NearMiss, OriginError, near_miss, parse
 from ..policy import CORSPolicy
 from ..rules import audit
@@ -83,7 +75,7 @@ class QuestionError(ValueError):
 
 
 class Typed(NamedTuple):
-    """The words of a command line."""
+    """What somebody typed: the words of the command line, not read yet."""
 
     origin: str | None = None
     method: str | None = None
@@ -184,7 +176,7 @@ def read_odd_origin(text: str, error: OriginError) -> tuple[str, tuple[str, ...]
 
 
 def read_method(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a method in upper case. A note says where the script has to write it so as well."""
+    """Return a method in upper case, with a note where fetch() does not change its case."""
     if not is_name(text):
         raise QuestionError(
             f"`{shown(text)}` is not a method: write one, such as GET, PUT or DELETE"
@@ -213,7 +205,7 @@ def read_path(text: str) -> tuple[str | None, str, bool]:
         service = parse(read_origin(f"{scheme}://{url.netloc.rpartition('@')[2]}")[0])
     except ValueError:
         service = None
-    if not isinstance(service, Origin):
+    if not isinstance(service, Origin) or service.scheme not in WEB_SCHEMES:
         raise QuestionError(
             f"`{shown(without_query(text))}` is not the URL of a service: write one, such as "
             "https://api.acme.com/items"
