@@ -83,7 +83,7 @@ def request_steps(found: Explanation) -> Iterator[Step]:
 
 
 def socket_steps(found: Explanation) -> Iterator[Step]:
-    """Yield the steps of a WebSocket: browsers ask nobody, so the service judges the origin."""
+    """Yield the steps of a WebSocket: no preflight, only the service's own check of the origin."""
     text = "never: CORS does not apply to WebSockets, so the service checks the origin itself"
     yield Step("preflight", "none", text)
     yield origin_step(found)
