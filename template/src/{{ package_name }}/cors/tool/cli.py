@@ -1,5 +1,6 @@
 """The commands of a development environment, with `check` among them."""
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,8 +10,9 @@ from ..cli import examine
 from ..sources import environments
 from . import show as printing
 from .development_rules import ALL_RULES
-from .explain import command as explain_command
-from .explain.question import QuestionError
+from .explain import explain_question
+from .explain_message import explain_message, known_as_markdown
+from .explain_question import QuestionError, Typed, read_question
 from .probe import run_probe
 from .show import terminal
 
@@ -155,11 +157,27 @@ def explain(
 
     Exit status: 0 the policy allows it, 1 it does not, 2 wrong use.
     """
-    asked = explain_command.Asked(
-        origin, method, path, tuple(header or ()), credentials, environment, message, known
-    )
+    console = terminal()
+    if known:
+        known_as_markdown(console)
+        return
+    if origin is not None and message is None and (origin == "-" or " " in origin.strip()):
+        # A message that was given without --message.
+        origin, message = None, origin
+    if message == "-" or (origin is None and message is None and not sys.stdin.isatty()):
+        message = sys.stdin.read()
+    if not (origin if message is None else message.strip()):
+        problem = "" if message is None else "the message is empty: "
+        raise typer.BadParameter(
+            f"{problem}say which page calls what, as in cors explain https://app.acme.com PUT "
+            "/items; or paste what the browser's console says, as in cors explain --message '…'"
+        )
+    typed = Typed(origin, method, path, tuple(header or ()), credentials)
     try:
-        status = explain_command.run(asked, terminal())
+        if message is None:
+            status = explain_question(read_question(typed), environment, console)
+        else:
+            status = explain_message(message, typed, environment, console)
     except QuestionError as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(status)

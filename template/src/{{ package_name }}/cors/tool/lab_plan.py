@@ -30,7 +30,7 @@ from ..rules_for_app import app_routes
 from ..sources import Sources
 from .asgi_transport import ASGITransport
 from .browser import Browser, Fetch, Outcome, Reason, console_message
-from .explain.remedy import VARIABLE_OF
+from .explain_question import VARIABLE_OF
 
 # Where the lab's own routes are: paths that no service has.
 LAB_PATH = "/cors-lab"
