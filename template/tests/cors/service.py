@@ -115,7 +115,7 @@ class Service:
         self.environment = environment
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
-        self.own_routes = tuple(package_module("cors.rules_for_app").app_routes(self.app))
+        self.own_routes = tuple(package_module("cors.app").app_routes(self.app))
         mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
         # Paths in what is mounted without routes to look at.
         self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]

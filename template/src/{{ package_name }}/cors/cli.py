@@ -14,11 +14,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from .app import APP_RULES, CORSFastAPI
 from .audit import Rule, Subject, findings_of
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
 from .rules import RULES
-from .rules_for_app import is_cors_app
 from .settings import CORSSettings, read_settings
 from .sources import environments, find_sources
 
@@ -78,7 +78,7 @@ def examine(
     directory: Path | None = None,
     *,
     with_app: bool = True,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] = (*RULES, *APP_RULES),
 ) -> Environment:
     """Read and audit an environment, by default the one that ENVIRONMENT names.
 
@@ -97,8 +97,8 @@ def examine(
         try:
             app = create_app(sources.environment)
             subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
-            if is_cors_app(app) and app.cors_policy != policy:  # type: ignore[attr-defined]
-                subjects.append(Subject(app.cors_policy, app=app))  # type: ignore[attr-defined]
+            if isinstance(app, CORSFastAPI) and app.cors_policy != policy:
+                subjects.append(Subject(app.cors_policy, app=app))
         except ConfigurationError as error:
             problems += error.findings
         except Exception as error:
@@ -142,7 +142,7 @@ def create_app(environment: str) -> object:
     with environment_set_to(environment):
         app = served()
         factory = getattr(import_module(entrypoint()[0]), "create_app", None)
-        created: object = factory() if factory and is_cors_app(app) else app
+        created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
     return created
 
 

@@ -1,7 +1,7 @@
 """The rule book: what a policy must not be, each rule beside the check that finds it.
 
 Ids never change: messages, scripts and reviews refer to them. A new rule takes the next free id.
-What looks at files is in `rules_for_files`, what looks at the app in `rules_for_app`.
+Rules on the dotenv files are in `rules_for_files`, rules on the finished app in `app`.
 """
 
 import re
@@ -36,7 +36,6 @@ from .fetch_standard import (
 from .findings import Finding
 from .origin import Origin
 from .origin_errors import OriginError
-from .rules_for_app import APP_RULES
 from .rules_for_files import FILE_RULES
 
 BOOK = RuleBook()
@@ -565,7 +564,7 @@ def impossible_public_path(subject: Subject) -> Iterator[Fault]:
         yield Fault(PUBLIC_PATHS, path, reason, fix)
 
 
-RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES, *APP_RULES], key=lambda rule: rule.id))
+RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES], key=lambda rule: rule.id))
 
 
 def audit(subject: Subject) -> Iterator[Finding]:

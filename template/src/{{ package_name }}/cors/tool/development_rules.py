@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from ..app import APP_RULES, AppRoute, app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -28,7 +29,6 @@ from ..audit import (
 )
 from ..origin import registrable_domain
 from ..rules import RULES
-from ..rules_for_app import AppRoute, app_routes
 from ..sources import read_list
 
 BOOK = RuleBook()
@@ -225,4 +225,4 @@ def git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, returncode=127, stdout="", stderr="")
 
 
-ALL_RULES = tuple(sorted([*RULES, *BOOK], key=lambda rule: rule.id))
+ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))

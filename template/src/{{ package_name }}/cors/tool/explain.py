@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 from starlette.routing import compile_path
 
+from ..app import app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -24,7 +25,6 @@ from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..findings import shown
 from ..origin import Origin, Pattern, Site, exact, registrable_domain
 from ..origin_errors import parse
-from ..rules_for_app import app_routes
 from ..sources import PROCESS
 from .browser import Reason, console_message
 from .browser import Step as BrowserStep

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..app import app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -26,7 +27,6 @@ from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..middleware import StrictCORSMiddleware
 from ..origin_errors import near_miss, parse
 from ..policy import CORSPolicy
-from ..rules_for_app import app_routes
 from ..sources import Sources
 from .asgi_transport import ASGITransport
 from .browser import Browser, Fetch, Outcome, Reason, console_message

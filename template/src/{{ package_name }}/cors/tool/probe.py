@@ -25,6 +25,7 @@ from rich.progress import Progress
 from rich.text import Text
 from starlette.responses import PlainTextResponse
 
+from ..app import app_routes
 from ..cli import examine
 from ..fetch_standard import SAFELISTED_METHODS
 from ..findings import counted, shown
@@ -32,7 +33,6 @@ from ..middleware import StrictCORSMiddleware
 from ..origin import DEFAULT_PORTS, Pattern
 from ..origin_errors import parse
 from ..policy import CORSPolicy
-from ..rules_for_app import app_routes
 from ..sources import environments
 from .asgi_transport import ASGITransport
 from .browser import Browser, Exchange, Fetch, Request, Response
