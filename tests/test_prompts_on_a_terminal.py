@@ -25,7 +25,7 @@ DOWN = "\x1b[B"
 SESSION: dict[str, tuple[dict[str, str], str]] = {
     "project_name": (
         {'The "best"': "write The best", "": "write Orders API"},
-        f"{CLEAR}Orders{ENTER}",
+        f"{CLEAR}Test{ENTER}",
     ),
     "package_name": (
         {"Orders-API": "write orders_api", "json": "write json_api"},

@@ -9,7 +9,7 @@ import pytest
 from copier import run_copy
 
 from .project import TEMPLATE
-from .prompts import refusal
+from .prompts import JINJA, QUESTIONS, refusal
 
 APP = "https://app.acme.com"
 PRODUCTION = "production_origins"
@@ -327,7 +327,7 @@ PYTHON_NAME = "lower case, digits and _ only"
         ("_orders", f"write orders ({PYTHON_NAME})"),
         ("orders\n", f"write orders ({PYTHON_NAME})"),
         ("\u0441ors", f"write ors ({PYTHON_NAME})"),
-        ("", f"write my_api ({PYTHON_NAME})"),
+        ("", f"write service ({PYTHON_NAME})"),
         ("class", "write class_api (class is a keyword of Python)"),
         ("JSON", f"write json_api ({PYTHON_NAME})"),
         ("json", "write json_api (json is a module of Python)"),
@@ -339,6 +339,25 @@ def test_a_package_name_is_judged(value: str, message: str) -> None:
     assert refusal("package_name", value) == message
     suggestion = re.match(r"write (\S+)", message)
     assert not suggestion or refusal("package_name", suggestion[1]) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [
+        ("Orders API", "orders_api"),
+        ("OrdersAPI", "ordersapi"),
+        ("  B\xfccher & S\xf6hne ", "b_cher_s_hne"),
+        ("Test", "test_api"),
+        ("class", "class_api"),
+        ("2nd Orders", "nd_orders"),
+        ("\u6ce8\u6587", "service"),
+    ],
+)
+def test_the_default_package_name_is_accepted(name: str, package: str) -> None:
+    """Copier ends with a traceback when a default is refused, in the middle of the questions."""
+    context = {"project_name": name, "_copier_conf": {"defaults": False}}
+    assert JINJA.from_string(QUESTIONS["package_name"]["default"]).render(context) == package
+    assert refusal("package_name", package) == ""
 
 
 MARKS = "no quotes, backslashes, {{, {% or {#"
