@@ -92,7 +92,7 @@ LONG = "https://a-long-name.retail.acme.com"
             DEVELOPMENT,
             "https://me:secret@app.acme.com",
             "none",
-            "no user name, no password (an origin is scheme://host[:port])",
+            "no user name, no password: ***@app.acme.com",
         ),
         (
             DEVELOPMENT,
@@ -164,7 +164,7 @@ def test_methods_are_judged(value: str, message: str) -> None:
     assert refusal("allow_methods", value) == message
 
 
-FORBIDDEN = "no script can set it"
+FORBIDDEN = "scripts do not set it"
 LIST_HEADERS = "list the headers, such as Content-Type,X-Request-ID (nobody can review *)"
 
 
@@ -176,7 +176,7 @@ LIST_HEADERS = "list the headers, such as Content-Type,X-Request-ID (nobody can 
         ("Content-Type, authorization", "bearer", ""),
         ("Set-Cookie2", "none", ""),
         ("*", "none", LIST_HEADERS),
-        ("Cookie", "none", f"remove Cookie ({FORBIDDEN}; cookies need no entry here)"),
+        ("Cookie", "none", f"remove Cookie ({FORBIDDEN}; cookies need no entry)"),
         ("host", "none", f"remove host ({FORBIDDEN})"),
         ("Sec-Fetch-Site", "none", f"remove Sec-Fetch-Site ({FORBIDDEN})"),
         ("Proxy-Anything", "none", f"remove Proxy-Anything ({FORBIDDEN})"),
@@ -301,6 +301,7 @@ ESCAPED = "no % and no backslash"
         ("/a/../b", "none", f"{DOTS}: /a/../b"),
         ("/a\\b", "none", f"write /a/b ({ESCAPED})"),
         ("/a%20b", "none", f"{ESCAPED}: /a%20b"),
+        ("https://me:pass/word@acme.com/a b", "none", "put commas between paths: ***@acme.com/a b"),
         ("/a b", "none", "put commas between paths: /a b"),
         ("'/a'", "none", f"write /a ({BEGIN})"),
         ("['/a', '/b']", "none", BRACKETS),
