@@ -161,7 +161,7 @@ def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
 
 @pytest.mark.parametrize("recorded", ["3600", "'3600'"])
 def test_a_recorded_maximum_age_stays_valid(committed: Path, recorded: str) -> None:
-    """Releases before 2.0.0 recorded a number, later ones text."""
+    """It is asked for as text and recorded as a number. A text in the file is read as well."""
     answers = committed / ".copier-answers.yml"
     text = re.sub(
         "(?m)^preflight_max_age: .*$", f"preflight_max_age: {recorded}", answers.read_text()
@@ -172,7 +172,7 @@ def test_a_recorded_maximum_age_stays_valid(committed: Path, recorded: str) -> N
     git(committed, "commit", "--quiet", "-a", "-m", "An hour")
     result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
     assert result.returncode == 0, result.stderr
-    assert yaml.safe_load(answers.read_text())["preflight_max_age"] == "3600"
+    assert yaml.safe_load(answers.read_text())["preflight_max_age"] == 3600
     assert "CORS_MAX_AGE=3600\n" in (committed / ".env.production").read_text()
     git(committed, "commit", "--quiet", "--allow-empty", "-a", "-m", "Update")
     options = ("--defaults", "--vcs-ref=HEAD", "--data", "preflight_max_age=60")
