@@ -1,9 +1,9 @@
-"""`make new`: `copier copy`, with a refused answer shown as its message instead of a traceback.
+"""`make new`: `copier copy` that prints a message for a refused answer, not a traceback.
 
     python hooks/new.py DEST [ANSWERS]
 
-Asks the questions, or takes them from the YAML file ANSWERS and the defaults for the rest.
-Exit status: 0 rendered, 1 refused, 2 misused.
+Asks the questions, or takes the answers from the YAML file ANSWERS and the defaults for the rest.
+Exit status: 0 rendered, 1 refused or interrupted, 2 wrong arguments or a wrong answers file.
 """
 
 import sys
@@ -13,34 +13,34 @@ from typing import Any
 
 import yaml
 from copier import run_copy
-from copier.errors import CopierAnswersInterrupt, CopierError
+from copier.errors import CopierError
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 USAGE = "make new DEST=../orders-api [ANSWERS=examples/spa-cookies.yml]"
 
 
 class MisuseError(Exception):
-    """The command line or the answer file is not as it should be; the text says how to mend it."""
+    """The command line or the answers file is wrong. The text says what to write instead."""
 
 
 def destination(text: str) -> Path:
     """Return where to render. Raises MisuseError unless that is a new or empty folder."""
     if not text:
-        raise MisuseError(f"DEST is missing: say where the service shall be. {USAGE}")
+        raise MisuseError(f"DEST is missing: write where to put the service. {USAGE}")
     path = Path(text).expanduser().absolute()
     if path.exists() and not path.is_dir():
-        raise MisuseError(f"DEST={text} is a file: name a new folder.")
+        raise MisuseError(f"DEST={text} is a file: write the name of a new folder.")
     if (path / ".copier-answers.yml").exists():
         raise MisuseError(
-            f"DEST={text} was made from a template already: run `copier update` in it."
+            f"DEST={text} is already made from a template: run `copier update` in it."
         )
     if path.is_dir() and any(path.iterdir()):
-        raise MisuseError(f"DEST={text} is not empty: name a new folder.")
+        raise MisuseError(f"DEST={text} is not empty: write the name of a new folder.")
     return path
 
 
 def answers_in(text: str) -> dict[str, Any]:
-    """Return the answers of a YAML file. Raises MisuseError for a file that holds none."""
+    """Return the answers in a YAML file. Raises MisuseError where one, or the file, is wrong."""
     file = Path(text).expanduser()
     try:
         answers = yaml.safe_load(file.read_text(encoding="utf-8-sig")) or {}
@@ -49,7 +49,7 @@ def answers_in(text: str) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MisuseError(f"ANSWERS={text} is not YAML: {error}") from None
     if not isinstance(answers, dict):
-        raise MisuseError(f"ANSWERS={text} holds no answers: write `question: answer`, one a line.")
+        raise MisuseError(f"ANSWERS={text} holds no answers: write `question: answer` lines.")
     asked = {
         name: question
         for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text()).items()
@@ -62,19 +62,19 @@ def answers_in(text: str) -> dict[str, Any]:
 
 
 def check_answer(text: str, asked: dict[str, Any], name: str, answer: object) -> None:
-    """Raise MisuseError for an answer to no question, or of a type that its question has not."""
+    """Raise MisuseError for an answer to no question, or of another type than the question's."""
     if name not in asked:
         near = get_close_matches(name, asked, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(asked)}."
-        raise MisuseError(f"ANSWERS={text} answers `{name}`, which is no question: {hint}")
+        hint = f"did you mean `{near[0]}`?" if near else f"the questions are {', '.join(asked)}."
+        raise MisuseError(f"ANSWERS={text} answers `{name}`, which is not a question: {hint}")
     if asked[name].get("multiselect"):
         if not isinstance(answer, list):
             raise MisuseError(f"ANSWERS={text}: `{name}` is a list: write [{answer or ''}].")
     elif answer is None:
         raise MisuseError(f"ANSWERS={text}: `{name}` has no answer: write '' for none.")
-    elif isinstance(answer, list):
+    elif isinstance(answer, list | dict):
         joined = ",".join(map(str, answer))
-        raise MisuseError(f"ANSWERS={text}: `{name}` is no list but text: write '{joined}'.")
+        raise MisuseError(f"ANSWERS={text}: `{name}` is text: write '{joined}'.")
 
 
 def main(dest: str = "", answers: str = "") -> int:
@@ -89,11 +89,11 @@ def main(dest: str = "", answers: str = "") -> int:
     except MisuseError as error:
         print(error, file=sys.stderr)
         return 2
-    except CopierAnswersInterrupt:
-        print("Interrupted: nothing was written.", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrupted: no service was made.", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"DEST={dest} cannot be made: {error.strerror}.", file=sys.stderr)
+        print(f"DEST={dest} cannot be created: {error.strerror}.", file=sys.stderr)
         return 1
     except (CopierError, TypeError, ValueError) as error:
         print(error, file=sys.stderr)

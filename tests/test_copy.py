@@ -1,12 +1,16 @@
-"""`copier copy` and `make new`: no trust, no warning, and a readable line for every mistake."""
+"""`copier copy` and `make new` need no trust, and print a readable line for every mistake."""
 
+import re
 import shutil
+import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 import yaml
 
 from .project import TEMPLATE, example, git, render, run
+from .prompts import QUESTIONS
 
 NEW = TEMPLATE / "hooks" / "new.py"
 
@@ -43,15 +47,16 @@ MISTAKES = {
     "a misspelt question": (("new", "typo.yml"), "did you mean `production_origins`?"),
     "text where a list is due": (("new", "text.yml"), "`environments` is a list"),
     "a list where text is due": (("new", "listed.yml"), "write 'https://app.acme.com'"),
+    "a mapping where text is due": (("new", "mapping.yml"), "`project_name` is text"),
     "no answer": (("new", "empty.yml"), "`production_origins` has no answer: write ''"),
-    "an answer that is computed": (("new", "hidden.yml"), "`cookies`, which is no question"),
-    "a folder that cannot be made": (("/proc/new", EXAMPLE), "DEST=/proc/new cannot be made"),
-    "a refused answer": (("new", "slash.yml"), "write `https://app.acme.com`"),
+    "an answer that is computed": (("new", "hidden.yml"), "`cookies`, which is not a question"),
+    "a folder that cannot be made": (("/proc/new", EXAMPLE), "DEST=/proc/new cannot be created"),
+    "a refused answer": (("new", "slash.yml"), "write https://app.acme.com ("),
 }
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_said_in_a_line_and_writes_nothing(
+def test_make_new_explains_a_mistake_and_writes_nothing(
     tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "occupied").mkdir()
@@ -61,6 +66,7 @@ def test_a_mistake_is_said_in_a_line_and_writes_nothing(
     (tmp_path / "typo.yml").write_text("prodution_origins: https://app.acme.com")
     (tmp_path / "text.yml").write_text("environments: production")
     (tmp_path / "listed.yml").write_text("production_origins: [https://app.acme.com]")
+    (tmp_path / "mapping.yml").write_text("project_name: {Orders: API}")
     (tmp_path / "empty.yml").write_text("production_origins:")
     (tmp_path / "hidden.yml").write_text("cookies: true")
     (tmp_path / "slash.yml").write_text("production_origins: https://app.acme.com/")
@@ -70,6 +76,43 @@ def test_a_mistake_is_said_in_a_line_and_writes_nothing(
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "occupied" / "file").read_text() == "mine"
+
+
+def test_an_interrupted_make_new_prints_no_traceback(tmp_path: Path) -> None:
+    program = pexpect.spawn(
+        sys.executable, [str(NEW), "orders-api"], cwd=str(tmp_path), timeout=120
+    )
+    program.expect("What is the service called")
+    program.sendintr()
+    program.expect(pexpect.EOF)
+    program.close()
+    printed = str(program.before)
+    assert program.exitstatus == 1
+    assert "Interrupted: no service was made." in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "orders-api").exists()
+
+
+REFUSED = {
+    "production_origins=https://app.acme.com/": "write https://app.acme.com (no slash at the end",
+    "preflight_max_age=1h": "only seconds, such as 7200",
+    "public_paths=/files;v=1": "write /files (end before",
+    "allow_methods=GET,query": "write QUERY (browsers send",
+}
+
+
+@pytest.mark.parametrize(("answer", "message"), REFUSED.items(), ids=REFUSED)
+def test_the_last_line_of_a_refused_copy_begins_with_the_fix(
+    tmp_path: Path, answer: str, message: str
+) -> None:
+    options = ("--defaults", "--vcs-ref=HEAD", "--data", answer)
+    result = run(tmp_path, "copier", "copy", *options, TEMPLATE, "orders-api")
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    prefix = f"ValueError: Validation error for question '{answer.partition('=')[0]}': "
+    assert last.startswith(prefix + message)
+    assert len(last) <= 160
+    assert not (tmp_path / "orders-api").exists()
 
 
 @pytest.fixture
@@ -94,22 +137,6 @@ def committed(tmp_path: Path) -> Path:
     return project
 
 
-def change(template: Path, old: str, new: str) -> None:
-    """Change the template's questions and commit that, as a newer release would."""
-    questions = template / "copier.yml"
-    text = questions.read_text()
-    assert old in text
-    questions.write_text(text.replace(old, new))
-    git(template, "commit", "--quiet", "-a", "-m", "A newer release")
-
-
-QUESTIONS = [
-    name
-    for name, question in yaml.safe_load((TEMPLATE / "copier.yml").read_text()).items()
-    if not name.startswith("_") and question.get("when") is not False
-]
-
-
 @pytest.mark.parametrize(
     "question", [name for name in QUESTIONS if name not in ("preview_origins",)]
 )
@@ -130,6 +157,28 @@ def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
     assert result.returncode != 0
     assert "no longer good enough" in result.stderr
     assert git(committed, "status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("recorded", ["3600", "'3600'"])
+def test_a_recorded_maximum_age_stays_valid(committed: Path, recorded: str) -> None:
+    """It is asked for as text and recorded as a number. A text in the file is read as well."""
+    answers = committed / ".copier-answers.yml"
+    text = re.sub(
+        "(?m)^preflight_max_age: .*$", f"preflight_max_age: {recorded}", answers.read_text()
+    )
+    answers.write_text(text)
+    for dotenv_file in committed.glob(".env.*"):
+        dotenv_file.write_text(dotenv_file.read_text().replace("MAX_AGE=7200", "MAX_AGE=3600"))
+    git(committed, "commit", "--quiet", "-a", "-m", "An hour")
+    result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
+    assert result.returncode == 0, result.stderr
+    assert yaml.safe_load(answers.read_text())["preflight_max_age"] == 3600
+    assert "CORS_MAX_AGE=3600\n" in (committed / ".env.production").read_text()
+    git(committed, "commit", "--quiet", "--allow-empty", "-a", "-m", "Update")
+    options = ("--defaults", "--vcs-ref=HEAD", "--data", "preflight_max_age=60")
+    result = run(committed, "copier", "update", *options)
+    assert result.returncode == 0, result.stderr
+    assert "CORS_MAX_AGE=60\n" in (committed / ".env.production").read_text()
 
 
 def test_an_update_leaves_what_is_yours_alone(committed: Path) -> None:
