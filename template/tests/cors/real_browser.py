@@ -265,7 +265,7 @@ class Tab:
         """Raise RuntimeError unless this page reaches the server and CORS can block it."""
         asks = [] if is_own else ["OPTIONS"]
         # Path, method, the status that the script must get, the methods that must arrive.
-        controls = [
+        controls: list[tuple[str, str, int | None, list[str]]] = [
             (numbered(OPEN), "GET", 200, ["GET"]),
             (numbered(OPEN), "PUT", 200, [*asks, "PUT"]),
         ]

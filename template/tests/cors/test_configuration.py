@@ -186,14 +186,21 @@ def test_no_rule_refuses_this_environment(environment: str) -> None:
 def test_the_app_enforces_the_policy_of_its_settings(service: Service) -> None:
     """Looks inside, because nobody can ask over HTTP for an origin that is not known."""
     policy, middleware, promised = service.app.cors_policy, service.app.cors, service.expected
-    exact = {origin for origin in promised.listed if "*" not in origin}
-    fix = "Create the app as CORSFastAPI(cors=settings.cors_policy())."
-    assert (policy.environment, policy.allow_origins) == (service.environment, promised.listed), fix
-    assert set(middleware.allow_origins) == exact, fix
-    has_pattern = len(exact) < len(set(promised.listed))
-    assert (middleware.allow_origin_regex is not None) == has_pattern, fix
-    assert middleware.guard_writes == promised.guard_writes, fix
-    assert set(middleware.public_paths) == set(promised.public_paths), fix
+    patterns = {listed for listed in promised.listed if "*" in listed}
+    regex = middleware.allow_origin_regex
+    found = [
+        f"{service.environment}: {what} in force: {in_force}, written: {written}"
+        for what, in_force, written, right in (
+            ("environment", policy.environment, service.environment, None),
+            ("origins", policy.allow_origins, promised.listed, None),
+            ("exact origins", {*middleware.allow_origins}, {*promised.listed} - patterns, None),
+            ("patterns", regex, patterns, bool(regex) == bool(patterns)),
+            ("guard", middleware.guard_writes, promised.guard_writes, None),
+            ("public paths", {*middleware.public_paths}, {*promised.public_paths}, None),
+        )
+        if not (in_force == written if right is None else right)
+    ]
+    assert not found, report(found, "Create the app as CORSFastAPI(cors=settings.cors_policy()).")
 
 
 def test_what_is_served_follows_the_environment() -> None:
@@ -226,7 +233,7 @@ def test_a_second_policy_is_found(service: Service, place: str) -> None:
     (app if place == "the app" else inner).add_middleware(CORSMiddleware, allow_origins=["*"])
     subject = package_module("cors.audit").Subject(app.cors_policy, app=app)
     found = [finding.rule for finding in package_module("cors.rules").audit(subject)]
-    assert "CORS034" in found, RESTORE_CORS
+    assert "CORS034" in found, f"CORS034 does not find a second policy in {place}. {RESTORE_CORS}"
 
 
 def test_every_managed_file_is_there() -> None:
