@@ -665,3 +665,22 @@ PUBLIC_PATHS = [
 ]
 
 FAULTS_OF_THE_POLICY = [*OTHER_SITES, *LISTED, *CACHES, *GUARD, *PUBLIC_PATHS]
+
+# Tried by `test_real_browser.py` alone, beside others of these lists.
+FAULTS_FOR_CHROMIUM = [
+    Fault(
+        "allowed preflights are answered 403",
+        starts(lambda self, scope, start: {"status": 403} if start["status"] == 204 else {}),
+        "test_real_browser: may_do_what_is_promised",
+    ),
+    Fault(
+        "PURGE is allowed",
+        arguments(lambda policy, given: {"allow_methods": (*given["allow_methods"], "PURGE")}),
+        "test_real_browser: may_do_what_is_promised",
+    ),
+    Fault(
+        "a crash is answered outside of the policy",
+        loses(b"access-control-", lambda scope, start: start["status"] == 500),
+        "test_real_browser: may_do_what_is_promised",
+    ),
+]

@@ -130,11 +130,11 @@ def finds(extra: Callable[[Any, bytes], Any]) -> Replacement:
 def finds_like(matches: Callable[[bytes, bytes], Any]) -> Replacement:
     """Allow an origin that matches a listed one in this way."""
 
-    def extra(self: Any, origin: bytes) -> Any:
-        grants = (grant for listed, grant in self._grants.items() if matches(listed, origin))
-        return next(grants, None)
-
-    return finds(extra)
+    return finds(
+        lambda self, origin: (
+            self._grant_to(origin) if any(matches(each, origin) for each in self._grants) else None
+        )
+    )
 
 
 def passes(check: str, when: Callable[..., Any]) -> Replacement:

@@ -27,9 +27,6 @@ SERVICES: dict[str, dict[str, Any]] = {
 FAILED = re.compile(r"^FAILED tests/cors/(.*)$", re.MULTILINE)
 ASSERTION = re.compile(r" - (AssertionError|assert |Failed: )")
 
-PLUGIN = ("-p", "mutants.plugin")
-WITH_PLUGIN = {"PYTHONPATH": os.pathsep.join(("src", str(TEMPLATE / "tests")))}
-
 
 class Workshop:
     """A folder with the services, each rendered once, and copies of them with edits."""
@@ -51,11 +48,17 @@ class Workshop:
 
     def run(self, fault: Fault, *tests: str, edits: Iterable[Edit] = ()) -> tuple[bool, str]:
         """Run tests on a service with a fault, and perhaps with edits; see `suite`."""
-        edits, plugin = [*edits], [*PLUGIN]
+        edits, (arguments, variables) = [*edits], with_fault(fault.sentence)
         if isinstance(fault.change, Edit):
-            edits, plugin = [*edits, fault.change], []
+            edits.append(fault.change)
         project = self.edited(fault.service, edits) if edits else self.service(fault.service)
-        return suite(project, *plugin, *tests, FAULT=fault.sentence, **WITH_PLUGIN)
+        return suite(project, *arguments, *tests, **variables)
+
+
+def with_fault(sentence: str) -> tuple[list[str], dict[str, str]]:
+    """Return the arguments and variables with which pytest puts a fault into the service."""
+    path = os.pathsep.join(("src", str(TEMPLATE / "tests")))
+    return ["-p", "mutants.plugin"], {"PYTHONPATH": path, "FAULT": sentence}
 
 
 def suite(project: Path, *arguments: str, **variables: str) -> tuple[bool, str]:
