@@ -158,17 +158,17 @@ OTHER_SITES = [
     ),
     Fault(
         "origins are compared regardless of case",
-        finds(lambda self, origin: self._grants.get(origin.lower())),
+        finds(lambda self, origin: origin.lower() in self._grants),
         "test_other_sites: get_no_cors_headers: spelling",
     ),
     Fault(
         "white space around an origin is forgiven",
-        finds(lambda self, origin: self._grants.get(origin.strip())),
+        finds(lambda self, origin: origin.strip() in self._grants),
         "test_other_sites: get_no_cors_headers: white_space",
     ),
     Fault(
         "a slash after an origin is forgiven",
-        finds(lambda self, origin: self._grants.get(origin.rstrip(b"/"))),
+        finds(lambda self, origin: origin.rstrip(b"/") in self._grants),
         "test_other_sites: get_no_cors_headers: delimiters",
     ),
     Fault(
@@ -183,17 +183,17 @@ OTHER_SITES = [
     ),
     Fault(
         "null is let in",
-        finds(lambda self, origin: self._grant_to(origin) if origin == b"null" else None),
+        finds(lambda self, origin: origin == b"null"),
         "test_other_sites: get_no_cors_headers: null_and_wildcards",
     ),
     Fault(
         "the machine itself is let in, in every environment",
-        finds(lambda self, origin: self._grant_to(origin) if b"//localhost" in origin else None),
+        finds(lambda self, origin: b"//localhost" in origin),
         "test_other_sites: get_no_cors_headers: production.*http://localhost",
     ),
     Fault(
         "every origin is reflected",
-        finds(lambda self, origin: self._grant_to(origin)),
+        finds(lambda self, origin: True),
         "test_other_sites: get_no_cors_headers: unrelated",
     ),
     Fault(

@@ -10,17 +10,7 @@ from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 
-from .replacing import (
-    ANY_SITE,
-    Core,
-    Edit,
-    Fault,
-    arguments,
-    is_write,
-    passes,
-    sends,
-    steps_around,
-)
+from .replacing import ANY_SITE, Core, Edit, Fault, arguments, is_write, passes, sends, steps_around
 
 MAIN = "src/main.py"
 CREATED = 'app = CORSFastAPI(title=__package__ or "service", cors=settings.cors_policy())'

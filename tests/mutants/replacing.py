@@ -114,13 +114,15 @@ def is_write(self: Any, scope: Scope) -> bool:
     return self.guard_writes and scope.get("method") in ("POST", "PUT", "PATCH", "DELETE")
 
 
-def finds(extra: Callable[[Any, bytes], Any]) -> Replacement:
-    """Allow an origin where `extra` returns a grant for it."""
+def finds(when: Callable[[Any, bytes], Any]) -> Replacement:
+    """Allow these origins too. `when` gets the middleware and the origin."""
 
     def make(original: Any) -> Any:
         def find(self: Any, origins: list[bytes]) -> Any:
             found = original(self, origins)
-            return extra(self, origins[0]) if found is None and len(origins) == 1 else found
+            if found is None and len(origins) == 1 and when(self, origins[0]):
+                return self._grant_to(origins[0])
+            return found
 
         return find
 
@@ -129,12 +131,7 @@ def finds(extra: Callable[[Any, bytes], Any]) -> Replacement:
 
 def finds_like(matches: Callable[[bytes, bytes], Any]) -> Replacement:
     """Allow an origin that matches a listed one in this way."""
-
-    return finds(
-        lambda self, origin: (
-            self._grant_to(origin) if any(matches(each, origin) for each in self._grants) else None
-        )
-    )
+    return finds(lambda self, origin: any(matches(listed, origin) for listed in self._grants))
 
 
 def passes(check: str, when: Callable[..., Any]) -> Replacement:
