@@ -34,6 +34,7 @@ docs: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/middleware.py
+	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/scaffold.py
 

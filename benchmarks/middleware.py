@@ -29,7 +29,7 @@ from starlette.middleware.cors import CORSMiddleware
 App = Callable[..., Awaitable[None]]
 Scope = MutableMapping[str, Any]
 
-LIMIT = 0.30
+LIMIT = 0.28
 SIZES = (1, 100, 10_000)
 PATTERN = r"https://pr-[0-9]+\.acme\.com"
 
@@ -46,7 +46,7 @@ BROWSER_HEADERS = [
     (b"connection", b"keep-alive"),
 ]
 ALLOWED = (b"origin", b"https://app.acme.com")
-STRANGER = (b"origin", b"https://evil.net")
+OTHER_SITE = (b"origin", b"https://evil.net")
 ASKING = [
     (b"access-control-request-method", b"PUT"),
     (b"access-control-request-headers", b"authorization,content-type"),
@@ -84,9 +84,9 @@ def scope(method: str, *headers: tuple[bytes, bytes]) -> Scope:
 CASES = {
     "no Origin": scope("GET"),
     "allowed": scope("GET", ALLOWED),
-    "stranger": scope("GET", STRANGER),
+    "other site": scope("GET", OTHER_SITE),
     "preflight allowed": scope("OPTIONS", ALLOWED, *ASKING),
-    "preflight refused": scope("OPTIONS", STRANGER, *ASKING),
+    "preflight refused": scope("OPTIONS", OTHER_SITE, *ASKING),
 }
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
 from service.cors.tool.development_rules import ALL_RULES  # noqa: E402
-from service.cors.tool.explain.report import known_as_markdown  # noqa: E402
+from service.cors.tool.explain_message import known_as_markdown  # noqa: E402
 from service.cors.tool.show import rules_as_markdown  # noqa: E402
 
 TEMPLATE = ROOT / "template"

@@ -1,8 +1,8 @@
-"""Wrong services and what pages ask of them: one row for each text that Chromium has for it.
+"""Wrong services and what pages ask of them: one case for each text that Chromium prints.
 
-`PYTHONPATH=tests/lib python -m tests.console_cases` asks the installed Chromium and records its
-texts anew, in console_messages.json. Do that when a new Chromium words them differently, then mend
-cors/browser/console.py until tests/test_console_messages.py passes.
+`PYTHONPATH=tests/lib python -m tests.console_cases` records the texts of the installed Chromium in
+console_messages.json. Do that when a new Chromium has other texts, then change `console_message` of
+the browser model until tests/test_console_messages.py passes.
 """
 
 import json
@@ -44,12 +44,12 @@ def fetch(
     mode: Literal["cors", "no-cors"] = "cors",
     body: bytes = b"",
 ) -> Fetch:
-    """Return what the page asks for; the path follows from the case's name."""
+    """Return what a page asks for. Its case sets the path."""
     return Fetch(PAGE, method, "", headers, credentials, mode, body)
 
 
 def answer(status: int = 200, *headers: tuple[str, str]) -> Response:
-    """Return an answer of a service."""
+    """Return a response of a service."""
     return Response(status, headers)
 
 
@@ -58,7 +58,7 @@ GRANTED, GRANTED_PREFLIGHT = answer(200, *GRANT), answer(204, *GRANT)
 
 @dataclass(frozen=True)
 class Case:
-    """A service that answers every preflight alike and every other request alike, and a fetch."""
+    """A fetch, and a service with one response to all preflights and one to all requests."""
 
     name: str
     wanted: Fetch
@@ -67,7 +67,7 @@ class Case:
 
     @property
     def path(self) -> str:
-        """Where the service is served: the case's name."""
+        """The path of this service: the case's name."""
         return "/" + "".join(c if c.isalnum() else "-" for c in self.name)
 
     @property
@@ -77,7 +77,7 @@ class Case:
 
     @property
     def outcome(self) -> Outcome:
-        """What the model says of it."""
+        """What becomes of it in the model."""
         return Browser(exchange, SERVICE).fetch(self.fetch)
 
 
@@ -189,7 +189,7 @@ THROWN = [
     Case("header value in another script", fetch(headers=(("X-Test", "\u20ac"),))),
 ]
 
-# Where Chromium lets pass what the standard blocks.
+# Chromium allows what the standard blocks.
 LENIENT = Case(
     "headers a star, for Authorization",
     fetch(headers=(("Authorization", "Bearer x"),)),
@@ -200,7 +200,7 @@ BY_PATH = {case.path: case for case in (*CASES, *THROWN, LENIENT)}
 
 
 def exchange(request: Request) -> Response:
-    """Answer for the services of all cases."""
+    """Return the response of the service that the path names."""
     case = BY_PATH[request.path.partition("?")[0]]
     asks = request.method == "OPTIONS" and "access-control-request-method" in dict(request.headers)
     return case.preflight if asks else case.response
@@ -211,7 +211,7 @@ async def app(
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
 ) -> None:
-    """Serve all of them."""
+    """Serve the services of all cases, as an ASGI app."""
     lines = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
     found = exchange(Request(scope["method"], scope["path"], tuple(lines)))
     headers = [(name.encode(), value.encode("latin-1")) for name, value in found.headers]
@@ -222,7 +222,7 @@ async def app(
 
 
 def printed(chromium: Chromium) -> dict[str, dict[str, str]]:
-    """Return what Chromium prints: for each API, the text of each case by its name."""
+    """Return what Chromium prints: for each API, the text of each case by the case's name."""
     chromium.serve(app)
     found = {}
     for api, script in SCRIPTS.items():
@@ -236,7 +236,7 @@ def printed(chromium: Chromium) -> dict[str, dict[str, str]]:
 
 
 def record() -> None:
-    """Write down what the installed Chromium prints."""
+    """Write what the installed Chromium prints into the record."""
     with Chromium() as chromium:
         texts = printed(chromium)
         browser = f"Chromium {chromium.version.partition('.')[0]}"

@@ -1,7 +1,7 @@
 """Deployments to probe: the rendered service under uvicorn, and nginx in front of it.
 
-One process serves every version of the service, and one nginx every way of standing before it, each
-on a port of its own. nginx runs in the foreground and writes nowhere but to a folder of the test's.
+One process serves all versions of the service, and one nginx all proxies, each on a port of its
+own. nginx runs in the foreground and writes only to a folder of the test.
 """
 
 import re
@@ -18,7 +18,7 @@ from .project import BIN, TEMPLATE, clean_environment
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 OPENSSL = shutil.which("openssl")
 
-# The service of the project in the working directory, as it is deployed and as it may be wrongly.
+# The service in the working directory, deployed correctly and in several wrong ways.
 SERVE = """
 import asyncio, sys
 import uvicorn
@@ -73,7 +73,7 @@ def free_ports(number: int) -> list[int]:
 
 @contextmanager
 def running(command: list[str], ports: Iterable[int], folder: Path) -> Iterator[None]:
-    """Run a process until it is no longer needed; it is ready when all its ports answer."""
+    """Run a process inside of the `with` block. It is ready when its ports are open."""
     log = folder / "output.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -83,9 +83,11 @@ def running(command: list[str], ports: Iterable[int], folder: Path) -> Iterator[
             deadline = time.monotonic() + 30
             for port in ports:
                 while not answers(port):
-                    ended = process.poll() is not None or time.monotonic() > deadline
-                    assert not ended, f"{command[0]} does not start:\n{log.read_text()}"
+                    assert time.monotonic() < deadline, f"{command[0]} is not ready in 30 s"
+                    assert process.poll() is None, f"{command[0]} ended:\n{log.read_text()}"
                     time.sleep(0.02)
+            # Something else may have taken one of the ports meanwhile.
+            assert process.poll() is None, f"{command[0]} ended:\n{log.read_text()}"
             yield
         finally:
             process.terminate()
@@ -100,7 +102,7 @@ def answers(port: int) -> bool:
 
 @contextmanager
 def services(project: Path) -> Iterator[dict[str, str]]:
-    """Serve every version of the service, and return their URLs by name."""
+    """Serve all versions of the service; yield their URLs by name."""
     ports = free_ports(len(SERVICES))
     command = [str(BIN / "python"), "-c", SERVE, *map(str, ports)]
     with running(command, ports, project):
@@ -109,10 +111,10 @@ def services(project: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def nginx(setups: Mapping[str, str], service: str, folder: Path) -> Iterator[dict[str, str]]:
-    """Run one nginx with a server for each set-up, and return their URLs by name.
+    """Run one nginx with a server for each set-up; yield their URLs by name.
 
-    A set-up is what stands in a `server` block, or a whole `http` block's worth of them as the
-    documentation has it; `SERVICE` in it is the service's URL, `DEAD` one where nothing answers.
+    A set-up is the content of a `server` block, or of an `http` block as in the documentation.
+    `SERVICE` in it is the service's URL, `DEAD` one where nothing listens.
     """
     assert NGINX
     ports = free_ports(len(setups) + 1)
@@ -148,7 +150,7 @@ def nginx(setups: Mapping[str, str], service: str, folder: Path) -> Iterator[dic
         }
 
 
-# What somebody wrote to let in the sites of acme.com, twice: once too wide, once exactly.
+# Two ways to allow the sites of acme.com: one matches too much, one is exact.
 NEAR_ENOUGH = r"""
     map $http_origin $near_enough { ~acme\.com $http_origin; }
     map $http_origin $exactly { ~^https://(app|www)\.acme\.com$ $http_origin; }
@@ -156,7 +158,7 @@ NEAR_ENOUGH = r"""
 
 
 def localized(setup: str, port: int, folder: Path) -> str:
-    """Return a set-up as it can run here: on a port of its own, with files of the test's."""
+    """Return a set-up that can run here: on a port of its own, with the test's files."""
     if not setup.lstrip().startswith(("server", "proxy_cache_path")):
         return f"server {{ listen 127.0.0.1:{port}; {setup} }}\n"
     for pattern, value in (

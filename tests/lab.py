@@ -1,4 +1,4 @@
-"""A running `cors lab`, and a real Chromium that looks at it."""
+"""A running `cors lab`, and a real Chromium to open it in."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def found_chromium() -> str | None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start a headless Chromium. Raises playwright's Error where there is none."""
-    # Its sandbox refuses to run as root, as in a container.
+    # Chromium's sandbox does not run as root, which is the user in many containers.
     as_root = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -42,7 +42,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Lab:
-    """A `cors lab` under way in a rendered project."""
+    """A running `cors lab` in a rendered project."""
 
     def __init__(self, project: Path, *arguments: str) -> None:
         package = next(path.name for path in (project / "src").iterdir() if path.is_dir())

@@ -30,7 +30,7 @@ TOUCHED_LATER = {
     ),
     "template/.env.example.jinja": (("Default: 600.", "600 where it is not set."),),
     "template/README.md.jinja": (
-        ("A wrong value stops", "Any wrong value stops"),
+        ("The service does not start with a wrong value", "No service starts with a wrong value"),
         ("\n<!--", "\nNew at the end in a later release.\n\n<!--"),
     ),
     "template/pyproject.toml.jinja": (

@@ -1,4 +1,4 @@
-"""The pictures of `cors lab` in docs/: `make screenshots` takes them anew."""
+"""Take the pictures of `cors lab` in docs/. `make screenshots` runs this."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,18 +13,18 @@ WINDOW = {"width": 1180, "height": 850}
 
 
 def take(browser: Browser, address: str, scheme: str) -> None:
-    """Take one picture, of a cell that the policy blocks and of what it says on that."""
+    """Take a picture of the table in a colour scheme; a blocked cell is selected."""
     page = browser.new_page(viewport=WINDOW, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"{address}/")
     print(wait_until_done(page))
     path = TEMPLATE / "docs" / f"lab-{scheme}.png"
     page.screenshot(path=path)
-    # 256 colours are more than the page has, but for the edges of its letters.
+    # 256 colours are enough: only the smoothed edges of letters have more.
     Image.open(path).convert("RGB").quantize(dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:
-    """Take all pictures, of an example that is rendered as it lies here."""
+    """Render an example, and take all pictures of its lab."""
     with TemporaryDirectory() as folder:
         project = render(Path(folder) / "orders-api", example("spa-cookies"))
         with running_lab(project, "--environment", "development") as lab, chromium() as browser:

@@ -1,4 +1,4 @@
-"""The transport: an ASGI app sees what a server would hand it, and its failures look the same."""
+"""The ASGI transport calls an app as a server does, and failures look as under a server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
+from service.cors.tool.asgi_transport import ASGITransport
 from service.cors.tool.browser import Browser, Fetch, Request, Response
-from service.cors.tool.browser.asgi import App, ASGITransport, Message, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Send
 
 API = "https://api.acme.com"
 Scope = Any
@@ -20,7 +21,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class Recorder:
-    """Remembers the scope and the body of its last call, and answers with fixed headers."""
+    """Remembers its last call, and responds with fixed headers."""
 
     def __init__(self, *headers: tuple[bytes, bytes], status: int = 200) -> None:
         self.headers = headers
@@ -41,7 +42,7 @@ async def answer(send: Send, status: int, *headers: tuple[bytes, bytes]) -> None
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-def test_request_arrives_as_from_a_server() -> None:
+def test_a_request_arrives_as_from_a_server() -> None:
     app = Recorder()
     request = Request("PUT", "/a%20b/%C3%A9?x=%20&y=1", (("X-Test", "1"),), b"{}")
     ASGITransport(app, "https://api.acme.com:8443")(request)
@@ -64,7 +65,7 @@ def test_port_follows_from_the_scheme(origin: str, port: int) -> None:
     assert app.scope["server"] == ("acme.com", port)
 
 
-def test_headers_pass_unaltered_both_ways() -> None:
+def test_headers_pass_unchanged_both_ways() -> None:
     odd = "".join(map(chr, range(256)))
     raw = odd.encode("latin-1")
     app = Recorder((b"X-Twice", b"1"), (b"x-odd", raw), (b"X-Twice", b"2"))
@@ -78,7 +79,7 @@ def test_headers_pass_unaltered_both_ways() -> None:
     assert response == Response(200, (("X-Twice", "1"), ("x-odd", odd), ("X-Twice", "2")), b"hello")
 
 
-def test_host_can_be_forged() -> None:
+def test_a_request_can_have_its_own_host() -> None:
     app = Recorder()
     ASGITransport(app, API)(Request("GET", "/", (("Host", "evil.net"),)))
     assert app.scope["headers"] == [(b"host", b"evil.net")]
@@ -114,17 +115,17 @@ async def has_no_headers(scope: Scope, receive: Receive, send: Send) -> None:
 
 APP = (("x-from", "app"),)
 FAILURES = [
-    pytest.param(fails_at_once, Response(500), id="an exception before any answer is a bare 500"),
+    pytest.param(fails_at_once, Response(500), id="an exception before a response is a bare 500"),
     pytest.param(fails_with_a_500, Response(500, APP, b"hello"), id="an app's own 500 counts"),
-    pytest.param(fails_half_way, Response(201, APP, b"he"), id="what has started counts"),
-    pytest.param(times_out_itself, Response(500), id="an app's own time-out is an exception"),
-    pytest.param(says_nothing, Response(500), id="no answer is a bare 500"),
+    pytest.param(fails_half_way, Response(201, APP, b"he"), id="a started response counts"),
+    pytest.param(times_out_itself, Response(500), id="a TimeoutError of the app is a 500"),
+    pytest.param(says_nothing, Response(500), id="no response is a bare 500"),
     pytest.param(has_no_headers, Response(204), id="headers and body are optional"),
 ]
 
 
 @pytest.mark.parametrize(("app", "response"), FAILURES)
-def test_failing_app_answers_as_under_a_server(app: App, response: Response) -> None:
+def test_a_failing_app_responds_as_under_a_server(app: ASGIApp, response: Response) -> None:
     assert ASGITransport(app)(Request("GET", "/")) == response
 
 
@@ -158,7 +159,7 @@ def test_fastapi_runs_to_the_end() -> None:
     assert transport(Request("GET", "/boom")).status == 500
     assert transport(Request("GET", "/nowhere")).status == 404
     slash = Browser(transport, API).fetch(Fetch(API, path="/stream/"))
-    assert slash.url == f"{API}/stream", "a redirect of the app's own stays with the service"
+    assert slash.url == f"{API}/stream", "a redirect by the app stays with the service"
     assert slash.response is not None
     assert slash.response.body == b"abc"
 
@@ -173,15 +174,15 @@ async def waits_for_ever(scope: Scope, receive: Receive, send: Send) -> None:
     await asyncio.Event().wait()
 
 
-def test_patience_is_limited() -> None:
+def test_patience_ends() -> None:
     response = ASGITransport(streams_for_ever, patience=0.05)(Request("GET", "/"))
     assert response.status == 200
     assert response.headers == APP
-    with pytest.raises(TimeoutError, match="no answer to /x within"):
+    with pytest.raises(TimeoutError, match="no response to /x within"):
         ASGITransport(waits_for_ever, patience=0.05)(Request("GET", "/x"))
 
 
-def test_client_leaves_only_after_the_response() -> None:
+def test_the_client_disconnects_after_the_response() -> None:
     seen: list[str] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -191,14 +192,14 @@ def test_client_leaves_only_after_the_response() -> None:
         seen.append(f"gone before the response: {gone.done()}")
         await answer(send, 200)
         seen.append(str((await gone)["type"]))
-        with pytest.raises(OSError, match="gone"):
+        with pytest.raises(OSError, match="disconnected"):
             await send({"type": "http.response.body", "body": b"more"})
 
     assert ASGITransport(app)(Request("GET", "/")).body == b"hello"
     assert seen == ["gone before the response: False", "http.disconnect"]
 
 
-def test_thousands_of_requests_share_one_loop() -> None:
+def test_all_requests_share_one_event_loop() -> None:
     loops = set()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -234,7 +235,7 @@ def test_close_cancels_what_the_app_left_behind() -> None:
     assert ends == ["cancelled"]
 
 
-def test_forgotten_transport_closes_its_loop_even_while_another_runs() -> None:
+def test_an_unused_transport_closes_its_loop() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
     forgotten: list[ASGITransport] = []
 
@@ -314,12 +315,12 @@ async def stops_badly(scope: Scope, receive: Receive, send: Send) -> None:
     ("app", "why"),
     [(starts_badly, "startup failed: no database"), (stops_badly, "shutdown failed: still open")],
 )
-def test_failing_lifespan_is_an_error(app: App, why: str) -> None:
+def test_a_failing_lifespan_raises_an_error(app: ASGIApp, why: str) -> None:
     with pytest.raises(RuntimeError, match=why), ASGITransport(app):
         pass
 
 
-def test_app_without_a_lifespan_does_without() -> None:
+def test_an_app_may_have_no_lifespan() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
         await answer(send, 200)
@@ -367,12 +368,12 @@ def chat() -> FastAPI:
 
 HANDSHAKES = [
     ("/echo", 101, "an accepted handshake is 101"),
-    ("/feed", 101, "a socket that only sends is left as well"),
-    ("/closed", 403, "closing before accepting refuses"),
-    ("/teapot", 418, "a refusal may be a response of its own"),
-    ("/boom", 500, "an exception before accepting is a 500"),
-    ("/silent", 500, "no decision is a 500"),
-    ("/nowhere", 403, "an unknown path refuses"),
+    ("/feed", 101, "a socket that only sends is closed too"),
+    ("/closed", 403, "a close before the accept is a 403"),
+    ("/teapot", 418, "a refusal may be a response"),
+    ("/boom", 500, "an exception before the accept is a 500"),
+    ("/silent", 500, "neither accept nor close is a 500"),
+    ("/nowhere", 403, "an unknown path is a 403"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What the model says that Chromium prints is what Chromium prints."""
+"""The console messages of the browser model are those that Chromium prints."""
 
 import json
 import os
@@ -13,8 +13,8 @@ from .console_cases import CASES, LENIENT, PAGE, RECORD, THROWN, Case, app, prin
 
 RECORDED: list[dict[str, Any]] = json.loads(RECORD.read_text())["messages"]
 
-# Chromium lets the first pass, its text on the second is the other place's, and it has none of the
-# third.
+# Chromium allows the first. What it prints for the second depends on the other server, and for the
+# third it prints nothing about CORS.
 WITHOUT_TEXT = {
     Reason.AUTHORIZATION_WILDCARD,
     Reason.REDIRECT_ELSEWHERE,
@@ -41,7 +41,7 @@ def test_the_model_says_what_is_recorded(case: Case) -> None:
 
 
 def test_each_record_names_its_reason() -> None:
-    """Whoever looks a text up in the record gets the step and the reason of the model."""
+    """The step and the reason in the record are those of the model."""
     by_name = {case.name: case.outcome for case in (*CASES, *THROWN)}
     for message in RECORDED:
         outcome = by_name[message["case"]]

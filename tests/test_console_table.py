@@ -1,4 +1,4 @@
-"""What people paste from a console leads to the right cause, whatever browser wrote it."""
+"""Text from a console leads to the right cause, whichever browser wrote it."""
 
 # Browsers write typographic quotes, and so do these texts.
 # ruff: noqa: RUF001
@@ -13,17 +13,25 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from service.cors.middleware import StrictCORSMiddleware
+from service.cors.policy import CORSPolicy
+from service.cors.tool.asgi_transport import ASGITransport
 from service.cors.tool.browser import Browser, Fetch, Request, Response, console_message
-from service.cors.tool.explain.causes import CAUSES
-from service.cors.tool.explain.console import Reading, read_console
-from service.cors.tool.explain.messages import MESSAGES, Message
-from service.cors.tool.explain.report import known_as_markdown
+from service.cors.tool.explain_message import (
+    Message,
+    Reading,
+    known_as_markdown,
+    known_messages,
+    last_resort,
+    read_console,
+    table,
+)
 
 from .project import TEMPLATE
 
 API = "https://api.acme.com"
 APP = "https://app.acme.com"
-# Taken from Chromium itself, by tests that run it.
+# Recorded from Chromium by tests/console_cases.py.
 COLLECTED = json.loads((TEMPLATE / "tests" / "console_messages.json").read_text())["messages"]
 
 CHROMIUM = f"Access to fetch at '{API}/items' from origin '{APP}' has been blocked by CORS policy: "
@@ -43,7 +51,7 @@ NO_CORS_ADVICE = (
 )
 THEREFORE = f" Origin '{APP}' is therefore not allowed access."
 
-# As the browsers write them, with the noise that comes along when they are copied.
+# As browsers write them, with what else is copied along.
 REAL: list[tuple[str, str]] = [
     # Chromium, current
     (CHROMIUM + NO_HEADER, "origin"),
@@ -235,9 +243,11 @@ def test_a_real_message_leads_to_its_cause(text: str, cause: str) -> None:
     assert [each.message.cause for each in read_console(text)] == [cause]
 
 
-@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.text[:50])
-def test_every_row_recognises_its_own_message(message: Message) -> None:
-    """And no other row takes it away, with quotes gone astray and lines broken as well."""
+@pytest.mark.parametrize(
+    "message", [*known_messages(), *last_resort()], ids=lambda message: message.text[-50:]
+)
+def test_every_message_of_the_table_is_recognised(message: Message) -> None:
+    """No other message takes its place, even with quotes lost and lines broken."""
     text = written_out(message)
     for damaged in (text, text.replace(" ", "\n  "), text.replace("'", ""), text.upper()):
         found = read_console(f"app.js:12 {damaged} app.js:14")
@@ -255,10 +265,29 @@ def written_out(message: Message) -> str:
         "status": "403",
         "value": "something",
     }
-    return re.sub(r"\{(\w+)\}", lambda found: samples[found[1]], message.shown)
+    return re.sub(r"\{(\w+)\}", lambda found: samples[found[1]], message.text)
 
 
-def test_the_details_are_read_out_of_the_noise() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Mixed Content: The page at '{APP}/' was loaded over HTTPS, but requested an insecure "
+        f"resource '{API}/items'. This request has been blocked.",
+        f"Blocked loading mixed active content “{API}/items”",
+        f"GET {API}/items net::ERR_CONNECTION_REFUSED",
+        f"Fetch API cannot load {API}/items. {NO_HEADER}",
+    ],
+    ids=["at the end, in quotes", "in typographic quotes", "at the start", "an old beginning"],
+)
+def test_the_whole_url_is_read(text: str) -> None:
+    assert only(text).url == f"{API}/items"
+
+
+def test_the_word_resource_is_not_taken_for_a_url() -> None:
+    assert only("Failed to load resource: net::ERR_NAME_NOT_RESOLVED").url is None
+
+
+def test_the_details_of_a_message_are_read() -> None:
     text = (
         f"Access to fetch at '{API}/items?token=s3cret'\n   from origin '{APP}' has been blocked "
         "by CORS policy: Request header field x-foo is not allowed by Access-Control-Allow-Headers "
@@ -271,11 +300,26 @@ def test_the_details_are_read_out_of_the_noise() -> None:
     assert only(text).status == "403"
 
 
-def test_several_messages_are_told_apart_and_repeated_ones_said_once() -> None:
+def test_each_of_several_messages_is_reported_once() -> None:
     first = CHROMIUM + NO_HEADER
     second = first.replace("/items", "/me")
     found = read_console("\n".join([first, second, first]))
     assert [each.url for each in found] == [f"{API}/items", f"{API}/me"]
+
+
+def test_what_the_service_itself_says_is_understood() -> None:
+    """In local environments a refusal says why: people paste that as well."""
+    policy = CORSPolicy(environment="development", allow_origins=(APP,))
+    service = ASGITransport(StrictCORSMiddleware(never, **policy.middleware_arguments()))
+    asked = (("origin", "https://b.acme.com"), ("access-control-request-method", "PUT"))
+    refusal = service(Request("OPTIONS", "/items", asked))
+    assert refusal.status == 403
+    assert only(refusal.body.decode()).message.cause == "origin"
+
+
+async def never(scope: object, receive: object, send: object) -> None:
+    """Stand for an app that a refused preflight does not reach."""
+    raise AssertionError
 
 
 def test_a_page_in_a_file_is_the_origin_null() -> None:
@@ -287,7 +331,7 @@ def test_an_unknown_text_has_no_cause() -> None:
     assert read_console("") == []
 
 
-def test_a_whole_log_is_read_in_no_time() -> None:
+def test_a_message_is_found_in_a_long_log() -> None:
     noise = "\n".join(f"app.js:{number} rendered {API}/items/{number}" for number in range(400))
     assert len(read_console(noise + CHROMIUM + NO_HEADER)) == 1
 
@@ -302,7 +346,7 @@ def only(text: str) -> Reading:
 
 @dataclass(frozen=True)
 class Answers:
-    """A service that answers preflights and requests with fixed headers."""
+    """A service with one response to preflights and one to requests."""
 
     preflight: Response
     response: Response
@@ -312,7 +356,7 @@ class Answers:
 
 
 def modelled() -> Iterator[tuple[str, str]]:
-    """Every message that the model of the browser can produce, with its cause."""
+    """Yield every message that the browser model prints, with its cause."""
     good = (("access-control-allow-origin", APP), ("access-control-allow-credentials", "true"))
     tables: list[tuple[str, int, tuple[tuple[str, str], ...]]] = [
         ("origin", 204, ()),
@@ -361,11 +405,11 @@ def test_what_the_model_prints_is_understood(text: str, cause: str) -> None:
     assert only(text).message.cause == cause
 
 
-# What the collected texts call the step of the standard that failed, and where it leads.
+# The reason of a collected text, and the causes that it may lead to.
 CAUSE_OF = {
     "ALLOW_ORIGIN_MISSING": {"origin"},
     "ALLOW_ORIGIN_MULTIPLE": {"doubled"},
-    # Chromium tells a wrong origin from a text that is none.
+    # Chromium has another text for what is not an origin.
     "ALLOW_ORIGIN_MISMATCH": {"other-origin", "malformed"},
     "ALLOW_ORIGIN_WILDCARD": {"wildcard"},
     "ALLOW_CREDENTIALS": {"credentials"},
@@ -400,12 +444,25 @@ def test_what_chromium_really_printed_is_understood(entry: dict[str, str]) -> No
 # --- The table itself ---------------------------------------------------------------------------
 
 
-def test_every_cause_has_messages_and_every_message_a_cause() -> None:
-    assert {message.cause for message in MESSAGES} == {cause.id for cause in CAUSES}
+def test_every_cause_has_a_message_and_every_text() -> None:
+    causes = table()["causes"]
+    assert {message.cause for message in known_messages()} == set(causes)
+    assert set(table()["last_resort"].values()) <= set(causes)
+    for cause in causes.values():
+        assert cause["title"]
+        assert cause["meaning"].endswith(".")
+        assert all(what.endswith(".") for what, *_ in cause["suspects"])
+
+
+def test_every_placeholder_of_a_command_is_filled() -> None:
+    printed = StringIO()
+    known_as_markdown(Console(file=printed, width=10_000, color_system=None))
+    for command in re.findall(r"```sh\n   (.*)\n", printed.getvalue()):
+        assert "{" not in command
 
 
 def test_the_document_says_what_the_table_says() -> None:
-    """docs/troubleshooting.md is `cors explain --known`; `make docs` writes it anew."""
+    """docs/troubleshooting.md is the output of `cors explain --known`: run `make docs`."""
     printed = StringIO()
     known_as_markdown(Console(file=printed, width=10_000, color_system=None))
     assert (TEMPLATE / "docs" / "troubleshooting.md").read_text() == printed.getvalue()

@@ -1,4 +1,4 @@
-"""`cors lab`: in a real browser every cell agrees with the policy, and a broken service shows."""
+"""`cors lab`: in a real browser, the table shows whether the service follows its policy."""
 
 import json
 import os
@@ -8,8 +8,9 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -24,7 +25,7 @@ except ImportError:
         raise
     pytest.skip("playwright is not installed", allow_module_level=True)
 
-# Beside the rendered development: every site may read /public, and ports do not matter.
+# A second environment: every site may read /public, and any port of localhost is allowed.
 OPEN_TO_PORTS = """ENVIRONMENT=test
 CORS_ALLOWED_ORIGINS=http://localhost:*,http://app.localhost:{port},https://localhost:{port}
 CORS_ALLOW_CREDENTIALS=false
@@ -34,7 +35,7 @@ CORS_EXPOSE_HEADERS=ETag,X-Total-Count
 CORS_PUBLIC_PATHS=/public
 """
 
-# What many services look like, with a handler that grants by itself.
+# A service with Starlette's middleware, and a handler that sets a CORS header itself.
 STOCK = """
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     def leak(request: Request) -> JSONResponse:
         return JSONResponse({}, headers={"Access-Control-Allow-Origin": request.headers["origin"]})
 
-    # The lab shows a handful of routes: this one shall be among them.
+    # The lab shows the first routes only: move this one to the front.
     app.router.routes.insert(0, app.router.routes.pop())
     return app
 
@@ -71,7 +72,7 @@ app = create_app()
 """
 
 
-# What Chromium prints besides the reasons.
+# What Chromium prints in addition to the reasons.
 FOLLOW_UPS = {
     "Failed to load resource: net::ERR_FAILED",
     "Failed to load resource: the server responded with a status of 401 (Unauthorized)",
@@ -102,7 +103,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(project: Path, tmp_path: Path) -> Path:
-    """A copy whose one local origin is at a port that no other lab here has."""
+    """A copy of the project whose only local origin has a port that no other test uses."""
     copy = shutil.copytree(project, tmp_path / "copy")
     dotenv = copy / ".env.development"
     origins = f"CORS_ALLOWED_ORIGINS=http://localhost:{free_ports(1)[0]}"
@@ -123,7 +124,7 @@ def lab(project: Path) -> Iterator[Lab]:
 
 
 class Seen:
-    """A page that is opened, with everything that it asked for and printed."""
+    """The table in a browser, with all URLs that it requested and all that its console printed."""
 
     def __init__(self, browser: Browser, lab: Lab, **options: Any) -> None:
         self.page: Page = browser.new_page(**options)
@@ -137,7 +138,7 @@ class Seen:
         self.summary = wait_until_done(self.page)
 
     def labels(self, selector: str = "") -> list[str]:
-        """Return what a screen reader says of the cells."""
+        """Return what a screen reader says for each cell."""
         cells = self.page.query_selector_all(f"td button{selector}")
         return [cell.get_attribute("aria-label") or "" for cell in cells]
 
@@ -155,16 +156,14 @@ def plan_of(lab: Lab) -> dict[str, Any]:
 
 
 def cells_of(lab: Lab) -> list[dict[str, Any]]:
-    return [
-        cell for part in plan_of(lab)["sections"] for row in part["rows"] for cell in row["cells"]
-    ]
+    return [cell for row in plan_of(lab)["rows"] for cell in row["cells"]]
 
 
 def test_every_cell_agrees_with_what_chromium_does(seen: Seen, lab: Lab) -> None:
     labels = seen.labels()
     assert seen.summary == f"= all {len(labels)} agree"
     assert len(labels) == len(cells_of(lab)) > 90
-    # The policy says it in a word, the browser in the same: colour carries nothing alone.
+    # Policy and browser are described by the same words, not by colours alone.
     for label in labels:
         assert (found := re.search(r"policy says (.+), browser (.+)", label)), label
         assert found[1] == found[2]
@@ -173,20 +172,20 @@ def test_every_cell_agrees_with_what_chromium_does(seen: Seen, lab: Lab) -> None
     }
 
 
-def test_a_stranger_gets_nothing(seen: Seen, lab: Lab) -> None:
-    (stranger,) = [each["origin"] for each in plan_of(lab)["origins"] if not each["listed"]]
-    of_stranger = [label for label in seen.labels() if f"from {stranger}," in label]
-    assert len(of_stranger) > 30
-    assert all(label.endswith(("browser blocked", "browser refused")) for label in of_stranger)
+def test_another_site_is_always_blocked(seen: Seen, lab: Lab) -> None:
+    (other,) = [each["origin"] for each in plan_of(lab)["pages"] if not each["allowed"]]
+    of_other_site = [label for label in seen.labels() if f"from {other}," in label]
+    assert len(of_other_site) > 30
+    assert all(label.endswith(("browser blocked", "browser refused")) for label in of_other_site)
 
 
-def test_the_console_says_what_the_table_says_it_will(seen: Seen, lab: Lab) -> None:
+def test_the_console_prints_what_the_table_predicts(seen: Seen, lab: Lab) -> None:
     shown = {cell["console"] for cell in cells_of(lab)}
     assert {without_run(text) for text in seen.printed} - FOLLOW_UPS == shown - {""}
 
 
 def without_run(text: str) -> str:
-    """Return a message without the number of the run, which is part of every URL."""
+    """Return a message without the id of the run, which is part of every URL."""
     return re.sub(r"(cell=[^.']+)\.\w+", r"\1", text)
 
 
@@ -195,21 +194,40 @@ def test_no_request_leaves_the_machine(seen: Seen) -> None:
     assert hosts == {"localhost", "127.0.0.1"}
 
 
-def test_only_its_own_files_may_run_in_the_pages(lab: Lab) -> None:
-    for address in (lab.address, plan_of(lab)["origins"][0]["origin"]):
-        with urlopen(f"{address}/") as answer:
-            policy = answer.headers["Content-Security-Policy"]
+def test_only_the_code_of_the_page_itself_may_run(lab: Lab) -> None:
+    for address in (lab.address, plan_of(lab)["pages"][0]["origin"]):
+        with urlopen(f"{address}/") as response:
+            policy = response.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
-        assert "script-src 'self'" in policy
+        for kind in ("script", "style"):
+            assert re.search(rf"; {kind}-src 'sha256-[\w+/]{{43}}=';", policy)
         assert "unsafe" not in policy
         assert "*" not in policy
+
+
+def test_the_plan_is_readable_at_its_own_origin_only(lab: Lab) -> None:
+    port = urlsplit(lab.address).port
+    for address, host in (
+        (plan_of(lab)["pages"][0]["origin"], None),
+        (lab.address, f"evil.net:{port}"),
+    ):
+        request = Request(f"{address}/plan.json", headers={"Host": host} if host else {})
+        with pytest.raises(HTTPError):
+            urlopen(request)
+
+
+def test_a_page_that_is_opened_by_hand_leads_to_the_table(browser: Browser, lab: Lab) -> None:
+    page = browser.new_page()
+    page.goto(plan_of(lab)["pages"][0]["origin"])
+    assert page.url == f"{lab.address}/"
+    page.close()
 
 
 def test_the_keyboard_is_enough(browser: Browser, lab: Lab) -> None:
     page = Seen(browser, lab).page
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "again"
-    with page.expect_request(lambda request: "/cors-lab?cell=0-0-omit" in request.url):
+    with page.expect_request(lambda request: "/cors-lab?cell=0-0." in request.url):
         page.keyboard.press("Enter")
     assert wait_until_done(page).startswith("= all")
 
@@ -223,7 +241,7 @@ def test_the_keyboard_is_enough(browser: Browser, lab: Lab) -> None:
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#details h2") == "GET with credentials"
-    # One stop for all cells: else it would take a hundred presses to get past the table.
+    # The table is one stop for the Tab key. A stop per cell would take a hundred presses.
     assert len(page.query_selector_all("td button[tabindex='0']")) == 1
 
 
@@ -243,13 +261,11 @@ def brightness_of(page: Page) -> int:
     return sum(map(int, re.findall(r"\d+", background)))
 
 
-def test_a_policy_with_patterns_public_paths_and_no_credentials(
-    browser: Browser, project: Path
-) -> None:
+def test_patterns_public_paths_and_no_credentials_agree(browser: Browser, project: Path) -> None:
     with running_lab(project, "--environment", "test") as lab:
         seen = Seen(browser, lab)
         cells = cells_of(lab)
-        origins = [each["origin"] for each in plan_of(lab)["origins"]]
+        origins = [each["origin"] for each in plan_of(lab)["pages"]]
         assert "left out  https://localhost:" in lab.output
     assert seen.summary == f"= all {len(cells)} agree"
     assert [origin.rpartition(":")[0] for origin in origins] == [
@@ -260,7 +276,7 @@ def test_a_policy_with_patterns_public_paths_and_no_credentials(
     reasons = {cell["why"] for cell in cells}
     for part in (
         "The path is public: every site may use it without credentials.",
-        "The path is public, but never with credentials",
+        "The path is public, but only for requests without credentials",
         "`CORS_ALLOW_CREDENTIALS` is false",
         "`CORS_GUARD_WRITES=true` would refuse it",
         "`CORS_ALLOW_METHODS` does not list `DELETE`",
@@ -272,7 +288,7 @@ def test_a_policy_with_patterns_public_paths_and_no_credentials(
     assert any(label.endswith("browser blocked, ran") for label in seen.labels())
 
 
-def test_a_service_that_does_not_follow_its_policy_shows(browser: Browser, copy: Path) -> None:
+def test_a_service_that_breaks_its_policy_differs(browser: Browser, copy: Path) -> None:
     (copy / "src" / "orders_api" / "main.py").write_text(STOCK)
     with running_lab(copy, "--environment", "development") as lab:
         seen = Seen(browser, lab)
@@ -283,15 +299,15 @@ def test_a_service_that_does_not_follow_its_policy_shows(browser: Browser, copy:
     said = "policy says blocked, browser allowed, they differ"
     assert any("GET /leak from" in label and label.endswith(said) for label in differing)
     said = "policy says allowed, browser blocked, they differ"
-    assert any("a crash (500) from" in label and label.endswith(said) for label in differing)
+    assert any("server error (500) from" in label and label.endswith(said) for label in differing)
     said = "policy says refused, browser open, they differ"
     assert any("handshake from" in label and label.endswith(said) for label in differing)
     assert {without_run(text) for text in seen.printed} - FOLLOW_UPS == shown - {""}
-    assert "The service itself" in explanation
+    assert "The service causes this" in explanation
     assert "cors check" in explanation
 
 
-def test_a_taken_port_is_said_and_left_out(browser: Browser, copy: Path) -> None:
+def test_a_page_whose_port_is_taken_is_left_out(browser: Browser, copy: Path) -> None:
     port = port_of(copy)
     taken = f"port {port} is taken, perhaps by your own development server"
     with socket.create_server(("127.0.0.1", port)):
@@ -309,9 +325,9 @@ def test_an_environment_without_local_origins_is_explained(project: Path) -> Non
     result = run(project, "python", "-m", "orders_api.cors", "lab", "--environment", "production")
     assert result.returncode == 2
     assert result.stdout == (
-        "cors lab: production lists https://app.acme.com, https://www.acme.com; pages can be "
-        "served here only at origins such as http://localhost:5173: "
-        "try --environment development or test.\n"
+        "cors lab: production allows https://app.acme.com, https://www.acme.com. The lab can serve "
+        "pages only at http origins of this machine, such as http://localhost:5173. "
+        "Try --environment development or test.\n"
     )
 
 
@@ -329,6 +345,6 @@ def test_ctrl_c_ends_everything(copy: Path) -> None:
         assert lab.interrupt() == 0
     assert lab.output.endswith("Stopped.\n")
     assert "Traceback" not in lab.output
-    # Nor a word on the lab's own routes, which no front end may use.
+    # The lab's own routes are no findings: no front end uses them.
     assert "CORS035" not in lab.output
     socket.create_server(("127.0.0.1", port_of(copy))).close()

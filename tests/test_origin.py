@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from service.cors.findings import shown
-from service.cors.origin import Origin, Pattern
+from service.cors.origin import Origin, Pattern, registrable_domain
 from service.cors.origin_errors import NearMiss, OriginError, near_miss, parse
 
 ID = "abcdefghijklmnopabcdefghijklmnop"
@@ -504,3 +504,19 @@ def test_a_huge_text_is_refused_at_once(unit: str) -> None:
 def test_shown_is_short() -> None:
     assert shown("x" * 200) == "x" * 100 + "\u2026 (200 characters)"
     assert shown("https://app.acme.com/@me") == "https://app.acme.com/@me"
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("app.acme.com", "acme.com"),
+        ("acme.co.uk", "acme.co.uk"),
+        ("vercel.app", "vercel.app"),
+        ("localhost", "localhost"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("[::1]", "[::1]"),
+    ],
+)
+def test_the_site_of_a_host(host: str, site: str) -> None:
+    assert registrable_domain(host) == site

@@ -1,4 +1,4 @@
-"""`cors probe` tells apart what goes wrong between a service and the browsers, with real nginx."""
+"""`cors probe` finds what goes wrong between a service and browsers, with real nginx."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from service import settings as service_settings
 from service.cors.tool.cli import app as cli
-from service.cors.tool.probe import CAUSES
+from service.cors.tool.probe_findings import CAUSES
 from typer.testing import CliRunner
 
 from .deployments import (
@@ -43,21 +43,21 @@ HIDE_ALL = "".join(
 ADD = "add_header Access-Control-Allow-Origin"
 PLAIN = f"location / {{ {PASS} }}"
 
-# What stands in a `server` block, and what the probe is to say of it: exactly these.
+# What stands in a `server` block, and exactly what the probe finds.
 WRONG: dict[str, tuple[str, set[str]]] = {
     "http redirected to https": ("return 301 https://$host$request_uri;", {"PROBE001"}),
     "http redirected by 308": ("return 308 https://$host$request_uri;", {"PROBE001"}),
-    "a slash at the end": (
+    "a final slash": (
         f"rewrite ^([^.]*[^/])$ $1/ permanent; location / {{ {PASS} }}",
         {"PROBE002"},
     ),
-    "a log-in": ("return 302 https://login.acme.com/?state=s3cret;", {"PROBE003"}),
+    "a login": ("return 302 https://login.acme.com/?state=s3cret;", {"PROBE003"}),
     "a service that is down": ("location / { proxy_pass DEAD; }", {"PROBE004"}),
     "files instead of a service": (
         'default_type text/html; return 200 "<h1>It works!</h1>";',
         {"PROBE005"},
     ),
-    "a log-in that answers 401": ("return 401;", {"PROBE005"}),
+    "a login that sends 401": ("return 401;", {"PROBE005"}),
     "a cache that ignores Vary": (
         f"location / {{ {PASS} proxy_cache cache; proxy_cache_valid 200 1m;"
         "proxy_ignore_headers Vary; }",
@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[str, set[str]]] = {
         f"location / {{ {PASS} {HIDE_ALL} proxy_hide_header Vary; }}",
         {"PROBE016", "PROBE023"},
     ),
-    "headers on good answers only": (
+    "headers not on errors": (
         f"location / {{ {PASS} {HIDE} {ADD} $exactly; }}",
         {"PROBE017"},
     ),
@@ -140,11 +140,11 @@ DOCUMENTED = {
     f"the documentation's {number}.": text for number, text in enumerate(documented_setups(), 1)
 }
 
-# Which service answers without a proxy, and the policy that it is asked to keep.
+# The service that responds without a proxy, the environment that is probed, and what is found.
 DEPLOYMENTS: dict[str, tuple[str, str, set[str]]] = {
     "an old release": ("old", "production", {"PROBE019", "PROBE021"}),
     "another environment": ("staging", "production", {"PROBE013"}),
-    "the public shut out": ("production", "partners", {"PROBE014"}),
+    "public paths closed": ("production", "partners", {"PROBE014"}),
     "Starlette's own middleware": ("stock", "production", {"PROBE024"}),
     "Starlette's own middleware, open to all": ("open", "production", {"PROBE010"}),
     "credentials turned off": ("without credentials", "production", {"PROBE018"}),
@@ -155,7 +155,7 @@ needs_nginx = pytest.mark.usefixtures("real_nginx")
 
 @pytest.fixture(scope="session")
 def real_nginx() -> None:
-    """Skip where nginx is not installed; fail instead where it has to be."""
+    """Skip without nginx; fail instead if CORS_REQUIRE_NGINX=1."""
     if NGINX and OPENSSL:
         return
     if os.environ.get("CORS_REQUIRE_NGINX") == "1":
@@ -195,7 +195,7 @@ def proxied(
 
 @pytest.fixture(autouse=True)
 def in_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the command where somebody would, with nothing set by whoever runs the tests."""
+    """Run the command in the project, without variables of whoever runs the tests."""
     monkeypatch.chdir(project)
     for name in os.environ:
         if name.startswith(("CORS_", "ENVIRONMENT")):
@@ -208,7 +208,7 @@ def probe(url: str, *options: str, environment: str = "production") -> Any:
 
 
 def report(url: str, *options: str, environment: str = "production") -> dict[str, Any]:
-    """Return what the command says, as a program reads it."""
+    """Return the JSON that the command prints."""
     result = probe(url, "--format", "json", *options, environment=environment)
     assert result.exit_code in (0, 1), result.output
     said: dict[str, Any] = json.loads(result.stdout)
@@ -226,16 +226,16 @@ def ids(said: dict[str, Any]) -> set[str]:
 
 @needs_nginx
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_proxy_is_told_from_every_other(name: str, proxied: dict[str, str]) -> None:
+def test_each_wrong_proxy_has_its_own_finding(name: str, proxied: dict[str, str]) -> None:
     said = report(proxied[name])
     assert ids(said) == WRONG[name][1], json.dumps(said, indent=2)
 
 
 @needs_nginx
 @pytest.mark.parametrize("name", RIGHT)
-def test_a_right_proxy_is_clean(name: str, proxied: dict[str, str]) -> None:
+def test_a_correct_proxy_has_no_findings(name: str, proxied: dict[str, str]) -> None:
     mount = "/api" if name == "below a path" else ""
-    for _ in range(2):  # The second time what can be cached is.
+    for _ in range(2):  # The second time, what can be cached is.
         said = report(proxied[name] + mount)
         assert ids(said) == set(), json.dumps(said, indent=2)
         assert said["notes"] == []
@@ -243,7 +243,7 @@ def test_a_right_proxy_is_clean(name: str, proxied: dict[str, str]) -> None:
 
 @needs_nginx
 @pytest.mark.parametrize("name", DOCUMENTED)
-def test_what_the_documentation_recommends_is_clean(
+def test_the_documented_proxies_have_no_findings(
     name: str, proxied: dict[str, str], certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -253,21 +253,21 @@ def test_what_the_documentation_recommends_is_clean(
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_a_wrong_deployment_is_told(name: str, deployed: dict[str, str]) -> None:
+def test_each_wrong_deployment_has_its_own_finding(name: str, deployed: dict[str, str]) -> None:
     service, environment, expected = DEPLOYMENTS[name]
     said = report(deployed[service], environment=environment)
     assert ids(said) == expected, json.dumps(said, indent=2)
 
 
 @pytest.mark.parametrize("environment", ["production", "partners", "staging"])
-def test_a_right_deployment_is_clean(environment: str, deployed: dict[str, str]) -> None:
+def test_a_correct_deployment_has_no_findings(environment: str, deployed: dict[str, str]) -> None:
     said = report(deployed[environment], "--path", "/items", "--path", "/", environment=environment)
     assert ids(said) == set(), json.dumps(said, indent=2)
     assert said["environment"] == environment
 
 
-def test_a_public_path_is_asked_about(deployed: dict[str, str]) -> None:
-    """Beside a path of the policy's own, and where the whole of what is asked is public."""
+def test_public_paths_are_asked_about(deployed: dict[str, str]) -> None:
+    """Both if they are not among the paths to ask about, and if they are."""
     for path in ("/health", "/items"):
         said = report(deployed["production"], "--path", path, environment="partners")
         assert ids(said) == {"PROBE014"}, json.dumps(said, indent=2)
@@ -279,10 +279,10 @@ def test_every_finding_is_documented() -> None:
     assert rows == [(cause.id, cause.title) for cause in CAUSES]
 
 
-def test_every_known_cause_is_tried() -> None:
+def test_every_cause_is_tested() -> None:
     tried = set().union(*(expected for _, expected in WRONG.values()))
     tried |= set().union(*(expected for _, _, expected in DEPLOYMENTS.values()))
-    # Request headers differ as methods do; the last one is tried with a server made up below.
+    # Request headers differ as methods do. The last one is tested with a made-up server below.
     assert {cause.id for cause in CAUSES} - tried == {"PROBE020", "PROBE025"}
 
 
@@ -290,7 +290,7 @@ def test_every_known_cause_is_tried() -> None:
 
 
 @needs_nginx
-def test_a_finding_says_what_was_asked_what_came_why_and_what_to_do(
+def test_a_finding_shows_question_response_cause_and_fix(
     proxied: dict[str, str],
 ) -> None:
     result = probe(proxied["OPTIONS answered 204"])
@@ -306,13 +306,13 @@ def test_a_finding_says_what_was_asked_what_came_why_and_what_to_do(
 
 
 @needs_nginx
-def test_a_log_in_s_secrets_are_not_printed(proxied: dict[str, str]) -> None:
-    result = probe(proxied["a log-in"])
+def test_secrets_in_a_location_are_not_printed(proxied: dict[str, str]) -> None:
+    result = probe(proxied["a login"])
     assert "https://login.acme.com/" in result.stdout
     assert "s3cret" not in result.output
 
 
-def test_a_clean_result_says_what_it_is_based_on(deployed: dict[str, str], project: Path) -> None:
+def test_no_findings_says_what_was_asked(deployed: dict[str, str], project: Path) -> None:
     url = deployed["production"]
     result = run(project, "python", "-m", "orders_api.cors", "probe", url, ENVIRONMENT="production")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -324,12 +324,12 @@ def test_a_clean_result_says_what_it_is_based_on(deployed: dict[str, str], proje
     assert result.stderr == ""
 
 
-def test_the_url_of_a_route_is_taken_for_that_route(deployed: dict[str, str]) -> None:
+def test_the_url_of_a_route_asks_about_that_route(deployed: dict[str, str]) -> None:
     said = report(f"{deployed['production']}/items")
     assert (said["paths"], ids(said)) == (["/items"], set())
 
 
-def test_secrets_that_only_the_deployment_has_are_not_needed(
+def test_settings_of_the_deployment_are_not_needed(
     deployed: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class NeedsSecret(service_settings.Settings):
@@ -347,11 +347,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 @contextmanager
 def listening(answer: Callable[[Any, bytes], None], host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve whatever a function does with the first bytes of each connection."""
+    """Serve what a function does with each connection and its first bytes."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            # The probe may go when it has seen enough.
+            # The probe may disconnect when it has seen enough.
             with suppress(OSError):
                 answer(self.request, self.request.recv(65536))
 
@@ -367,7 +367,7 @@ def listening(answer: Callable[[Any, bytes], None], host: str = "127.0.0.1") -> 
 
 
 def dribble(connection: Any, asked: bytes) -> None:
-    """Send a header that never ends, slowly enough for no single read to time out."""
+    """Send an endless header so steadily that no single read times out."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
     for _ in range(100):
         connection.sendall(b"x")
@@ -375,10 +375,10 @@ def dribble(connection: Any, asked: bytes) -> None:
 
 
 BAD_SERVERS: dict[str, tuple[Callable[[Any, bytes], Any], str]] = {
-    "silent": (lambda connection, asked: time.sleep(2), "did not answer GET /.* within 0.3 s"),
-    "dribbling": (dribble, "did not answer GET /.* within 0.3 s"),
+    "silent": (lambda connection, asked: time.sleep(2), "did not respond to GET /.* within 0.3 s"),
+    "dribbling": (dribble, "did not respond to GET /.* within 0.3 s"),
     "garbage": (lambda c, asked: c.sendall(b"SSH-2.0-\x1b[31m\r\n\r\n"), "does not speak HTTP"),
-    "hanging up": (lambda connection, asked: None, "cut the connection|does not speak HTTP"),
+    "hanging up": (lambda connection, asked: None, "closed the connection|does not speak HTTP"),
     "endless headers": (
         lambda c, asked: c.sendall(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 400_000 + b"\r\n\r\n"),
         "more than 256 kB of headers",
@@ -387,9 +387,9 @@ BAD_SERVERS: dict[str, tuple[Callable[[Any, bytes], Any], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_SERVERS)
-def test_what_does_not_answer_is_misuse_in_a_sentence(name: str) -> None:
+def test_a_bad_server_is_explained_in_a_sentence(name: str) -> None:
     answer, sentence = BAD_SERVERS[name]
-    # Patience for those that do answer, on a machine that is busy.
+    # Servers that do respond have time enough on a busy machine.
     timeout = "0.3" if "0.3" in sentence else "10"
     with listening(answer) as url:
         result = probe(url, "--timeout", timeout)
@@ -399,13 +399,13 @@ def test_what_does_not_answer_is_misuse_in_a_sentence(name: str) -> None:
     assert "\x1b" not in result.stderr
 
 
-def test_nothing_listens() -> None:
+def test_a_refused_connection_is_explained() -> None:
     result = probe(f"http://127.0.0.1:{free_ports(1)[0]}")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "refuses the connection: nothing listens there." in result.stderr
 
 
-def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_an_address_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_address(*_: Any, **__: Any) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -415,7 +415,7 @@ def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "api.acme.com has no address (Name or service not known)" in result.stderr
 
 
-def test_tls_where_there_is_none() -> None:
+def test_a_server_without_tls_is_explained() -> None:
     with listening(lambda connection, asked: connection.sendall(OK)) as url:
         result = probe(url.replace("http:", "https:"))
     assert result.exit_code == 2
@@ -436,23 +436,23 @@ def test_a_self_signed_certificate_needs_insecure(proxied: dict[str, str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["api.acme.com"], "`api.acme.com` has no scheme. Is https://api.acme.com meant?"),
-        (["localhost:8000"], "`localhost:8000` has no scheme. Is http://localhost:8000 meant?"),
+        (["api.acme.com"], "`api.acme.com` has no scheme. Did you mean https://api.acme.com?"),
+        (["localhost:8000"], "`localhost:8000` has no scheme. Did you mean http://localhost:8000?"),
         (["https://api.acme.com", "--timeout", "inf"], "Invalid value for '--timeout'"),
         (["ftp://api.acme.com"], "begins with neither http:// nor https://"),
-        (["https://"], "is no URL"),
-        (["https://api.acme.com:99999"], "is no URL"),
-        (["https://api .acme.com"], "is no URL"),
-        ([f"https://{'a' * 70}.acme.com"], "is no name of a host"),
+        (["https://"], "is not a URL"),
+        (["https://api.acme.com:99999"], "is not a URL"),
+        (["https://api .acme.com"], "is not a URL"),
+        ([f"https://{'a' * 70}.acme.com"], "is not a host name"),
         (["https://user:s3cret@api.acme.com"], "a user name, a query or a fragment"),
         (["https://api.acme.com/?token=s3cret"], "a user name, a query or a fragment"),
-        (["https://api.acme.com", "--path", "items"], "--path 'items' is no path"),
-        (["https://api.acme.com", "--path", "/items?a=1"], "is no path"),
+        (["https://api.acme.com", "--path", "items"], "--path 'items' is not a path"),
+        (["https://api.acme.com", "--path", "/items?a=1"], "is not a path"),
         (["https://api.acme.com", *(f"--path=/{name}" for name in "abcd")], "3 times"),
         (["https://api.acme.com", "-e", "qa"], "there is no .env.qa in "),
     ],
 )
-def test_misuse_is_said_in_a_sentence(arguments: list[str], sentence: str) -> None:
+def test_wrong_use_is_explained_in_a_sentence(arguments: list[str], sentence: str) -> None:
     environment = [] if "-e" in arguments else ["-e", "production"]
     result = CliRunner().invoke(cli, ["probe", *arguments, *environment])
     assert (result.exit_code, result.stdout) == (2, "")
@@ -461,8 +461,8 @@ def test_misuse_is_said_in_a_sentence(arguments: list[str], sentence: str) -> No
     assert "Traceback" not in result.stderr
 
 
-def test_the_policy_has_to_be_named(deployed: dict[str, str]) -> None:
-    """Development's policy, which a service without ENVIRONMENT has, is nobody's out there."""
+def test_an_environment_must_be_named(deployed: dict[str, str]) -> None:
+    """No deployed service has development's policy, the default without ENVIRONMENT."""
     result = CliRunner().invoke(cli, ["probe", deployed["production"]])
     assert result.exit_code == 2
     assert "--environment" in result.stderr
@@ -476,7 +476,7 @@ def test_the_policy_has_to_be_named(deployed: dict[str, str]) -> None:
 
 @contextmanager
 def recording(answer: bytes = OK, host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
-    """Serve one and the same answer, and keep what was asked."""
+    """Serve one fixed response, and keep the requests."""
     asked: list[str] = []
 
     def keep(connection: Any, request: bytes) -> None:
@@ -487,8 +487,8 @@ def recording(answer: bytes = OK, host: str = "127.0.0.1") -> Iterator[tuple[str
         yield url, asked
 
 
-def test_few_requests_and_only_get_and_options(project: Path, tmp_path: Path) -> None:
-    """Also of a policy with more origins than there is room to ask about."""
+def test_at_most_40_requests_get_and_options_only(project: Path, tmp_path: Path) -> None:
+    """Also for a policy with more origins than 40 requests can ask about."""
     shutil.copy(project / ".env.partners", tmp_path / ".env.many")
     text = (tmp_path / ".env.many").read_text().replace("=partners", "=many")
     many = ",".join(f"https://shop{number}.acme.com" for number in range(60))
@@ -499,7 +499,7 @@ def test_few_requests_and_only_get_and_options(project: Path, tmp_path: Path) ->
         said = report(url, *paths, environment="many")
     assert said["requests"] == len(asked) == 40
     assert {request.split()[0] for request in asked} == {"GET", "OPTIONS"}
-    assert any(note.startswith("not asked, to keep it short: ") for note in said["notes"])
+    assert any(note.startswith("not asked, to send few requests: ") for note in said["notes"])
     assert not any("cookie:" in request.lower() for request in asked)
 
 
@@ -510,7 +510,7 @@ def test_redirects_are_not_followed() -> None:
     assert not any("/elsewhere" in request for request in asked)
 
 
-def test_ipv6() -> None:
+def test_an_ipv6_address_can_be_probed() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -521,8 +521,8 @@ def test_ipv6() -> None:
     assert all(f"\r\nhost: {host}\r\n" in request.lower() for request in asked)
 
 
-def test_header_lines_stay_apart_as_they_came() -> None:
-    """One line with two values, or two lines in different spellings: twice is twice."""
+def test_header_lines_are_not_merged() -> None:
+    """One line with two values counts as two, and so do two lines that are spelled differently."""
     once = b"Access-Control-Allow-Origin: https://app.acme.com"
     for lines in (once + b", *", once + b"\r\nACCESS-control-allow-ORIGIN: *"):
         with recording(b"HTTP/1.1 200 OK\r\nVary: Origin\r\n%b\r\n\r\n" % lines) as (url, _):
@@ -530,8 +530,8 @@ def test_header_lines_stay_apart_as_they_came() -> None:
         assert "PROBE007" in ids(said), json.dumps(said, indent=2)
 
 
-def test_what_cannot_be_explained_is_still_said(deployed: dict[str, str]) -> None:
-    """A header for strangers that grants nothing; a refusal that is not one."""
+def test_an_unexplained_difference_is_a_finding(deployed: dict[str, str]) -> None:
+    """A header without a grant for other sites; a refusal with a status of success."""
     told = b"HTTP/1.1 403 Forbidden\r\nVary: Origin\r\nAccess-Control-Max-Age: 5\r\n\r\n"
     with recording(told) as (url, _):
         assert "PROBE024" in ids(report(url))

@@ -1,6 +1,6 @@
-"""`cors probe` under policies of every kind: what is right is clean, and what is wrong is told.
+"""`cors probe` under policies of every kind: it finds what is wrong, and nothing else.
 
-The network is left out: what stands before the service is a function around its policy.
+There is no network: what stands in front of the service is a function around its policy.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from service.cors.policy import CORSPolicy
 from service.cors.tool.browser import Exchange, Request, Response
-from service.cors.tool.probe import Probe, Promise, Target
+from service.cors.tool.probe import Probe, Target, expected_responses
 
 APP = "https://app.acme.com"
 BEARER = CORSPolicy(
@@ -43,17 +43,18 @@ POLICIES = {
     ),
     "any method and header": replace(BEARER, allow_methods=("*",), allow_headers=("*",)),
 }
-# Where a right answer holds no grant, there is none to lose.
+# Where a correct response has no grant, there is none to lose.
 NOTHING_TO_LOSE = ("no site", "its own front end")
 
 Proxy = Callable[[Exchange, Request], Response]
 
 
-def served(promise: Promise) -> Exchange:
+def served(policy: CORSPolicy) -> Exchange:
     """Return a service under a policy, with the status codes that an app would give."""
+    middleware = expected_responses(policy)
 
     def answer(request: Request) -> Response:
-        response = promise(request)
+        response = middleware(request)
         if request.method == "OPTIONS" and not any(name == "origin" for name, _ in request.headers):
             return replace(response, status=405)
         return replace(response, status=404) if "/cors-probe-" in request.path else response
@@ -100,7 +101,7 @@ def files(service: Exchange, request: Request) -> Response:
     return Response(200, (("Content-Type", "text/html"),))
 
 
-# What the probe is to say, whatever the policy.
+# What the probe finds, whatever the policy.
 PROXIES: dict[str, tuple[Proxy, str]] = {
     "https only": (to_https, "PROBE001"),
     "files": (files, "PROBE005"),
@@ -117,26 +118,26 @@ PROXIES: dict[str, tuple[Proxy, str]] = {
 
 def probed(policy: CORSPolicy, proxy: Proxy | None, scheme: str = "https") -> set[str]:
     """Probe a service under a policy behind a proxy, and return the ids of what is found."""
-    service = served(Promise(policy))
+    service = served(policy)
 
     def wire(request: Request) -> Response:
         assert request.method in ("GET", "OPTIONS")
         return proxy(service, request) if proxy else service(request)
 
     target = Target.read(f"{scheme}://api.acme.com")
-    report = Probe.of(Promise(policy), target, ("/health", "/items")).run(wire)
+    report = Probe(policy, target, ("/health", "/items")).run(wire)
     assert 0 < report.requests <= 40
     return {finding.id for finding in report.findings}
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_what_keeps_the_policy_is_clean(policy: str) -> None:
+def test_a_kept_policy_has_no_findings(policy: str) -> None:
     assert probed(POLICIES[policy], None) == set()
 
 
 @pytest.mark.parametrize("proxy", PROXIES)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_what_does_not_is_told(policy: str, proxy: str) -> None:
+def test_each_proxy_fault_is_found(policy: str, proxy: str) -> None:
     stand_in, expected = PROXIES[proxy]
     found = probed(POLICIES[policy], stand_in, "http" if proxy == "https only" else "https")
     if policy in NOTHING_TO_LOSE and proxy in ("Origin removed", "grants removed"):
@@ -144,7 +145,7 @@ def test_what_does_not_is_told(policy: str, proxy: str) -> None:
     elif proxy == "the origin added" and policy in NOTHING_TO_LOSE:
         assert found == {"PROBE010"}
     elif proxy == "the origin added":
-        # On a path that is public already, nobody is let in who was not.
+        # On a public path no site is newly allowed.
         assert found in ({expected}, {expected, "PROBE010"})
     else:
         assert found == {expected}

@@ -1,4 +1,4 @@
-"""The example routes. This file is yours: change it as you change them."""
+"""Tests of the example routes. This file is yours: change it with the routes."""
 
 from fastapi.testclient import TestClient
 

@@ -25,7 +25,7 @@ def rule(id: str, **changes: Any) -> Replacement:
     """Change fields of a rule, which is read only."""
 
     def change(core: Core) -> None:
-        (found,) = (each for each in core.rules.RULES if each.id == id)
+        (found,) = (each for each in (*core.rules.RULES, *core.app.APP_RULES) if each.id == id)
         for name, value in changes.items():
             object.__setattr__(found, name, value)
 
@@ -198,7 +198,7 @@ FAULTS_OF_THE_CONFIGURATION = [
     Fault(
         "a second policy in a mounted app goes unnoticed",
         function(
-            "rules_for_app",
+            "app",
             "second_policies",
             lambda original: lambda app, name: original(app, name) if name == "app" else (),
         ),

@@ -6,7 +6,7 @@ from .cors.settings import CORSSettings
 
 
 class CookieAttributes(TypedDict):
-    """How a browser keeps a cookie: keyword arguments of `Response.set_cookie`."""
+    """Keyword arguments of `Response.set_cookie`: how a browser keeps a cookie."""
 
     httponly: bool
     secure: bool
@@ -14,18 +14,18 @@ class CookieAttributes(TypedDict):
 
 
 class Settings(CORSSettings):
-    """Each field is a variable of the same name in upper case, in a dotenv file or the process.
+    """Each field is read from the variable of the same name in upper case.
 
-    The CORS_* variables are inherited. Secrets belong in `.env.<environment>.local` or in the
-    process environment, never in a committed file.
+    The CORS_* variables are inherited. Put secrets into `.env.<environment>.local` or into the
+    process environment, never into a committed file.
     """
 
     @property
     def session_cookie(self) -> CookieAttributes:
         """The attributes of the session cookie.
 
-        A front end on another site only gets its cookie back when SameSite is "none", which
-        browsers accept over https alone; on one machine every port is the same site.
+        From a front end on another site, the cookie is sent only with SameSite "none", which
+        browsers accept over https alone. On one machine, all ports of one host name are one site.
         """
         if self.is_local:
             return {"httponly": True, "secure": False, "samesite": "lax"}

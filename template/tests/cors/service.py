@@ -187,7 +187,7 @@ def package_module(name: str) -> Any:
 
 
 browser = package_module("cors.tool.browser")
-asgi = package_module("cors.tool.browser.asgi")
+asgi = package_module("cors.tool.asgi_transport")
 
 
 @contextmanager
@@ -261,7 +261,7 @@ class Service:
         self.environment = environment
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
-        self.own_routes = tuple(package_module("cors.rules_for_app").app_routes(self.app))
+        self.own_routes = tuple(package_module("cors.app").app_routes(self.app))
         # Mounted apps without routes to look at, such as static files.
         mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
         self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]

@@ -1,18 +1,24 @@
-"""The application: a FastAPI whose outermost layer is the policy, and its last look at a start."""
+"""The application: a FastAPI whose outermost layer is the policy, and rules on a finished app."""
 
+import inspect
 import logging
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.security import OAuth2, OpenIdConnect
+from fastapi.security.http import HTTPBase
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from .audit import Subject
+from .audit import METHODS, REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
+from .fetch_standard import SAFELISTED_METHODS
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
 from .policy import CORSPolicy
-from .rules import audit
-from .rules_for_app import APP_RULES
+from .rules import RULES
 from .sources import find_sources
 
 log = logging.getLogger(__name__)
@@ -65,7 +71,8 @@ def refusal_to_start(app: FastAPI, policy: CORSPolicy) -> str:
     The whole policy is judged again, since an app can be given one that no settings made. Warnings
     on the app are logged; those on the policy were logged when the settings were read.
     """
-    findings = with_places([*audit(Subject(policy, app=app))], policy.environment)
+    subject = Subject(policy, app=app)
+    findings = with_places([*findings_of(subject, (*RULES, *APP_RULES))], policy.environment)
     on_the_app = {rule.id for rule in APP_RULES}
     for found in findings:
         if found.severity == "warning" and found.rule in on_the_app:
@@ -89,3 +96,186 @@ def with_places(findings: list[Finding], environment: str) -> list[Finding]:
             found = replace(found, where=variable.where)
         placed.append(found)
     return placed
+
+
+# --- The rules on the app ---------------------------------------------------------------------
+
+APP_RULES = RuleBook()
+
+
+@APP_RULES.rule("CORS034", "E E E")
+def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
+    """Two policies, or one that is not outermost.
+
+    A second CORSMiddleware answers with a policy that nobody audited. A policy inside other
+    middleware leaves their responses, and every crash, without headers. An app cannot see what
+    wraps or mounts it, so it starts all the same; `cors check` and the test suite find that.
+
+    bad: app.add_middleware(CORSMiddleware, allow_origins=[...])
+    good: app = CORSFastAPI(cors=settings.cors_policy())
+    """
+    app = subject.app
+    if app is None:
+        return
+    name = type(app).__name__
+    if not isinstance(app, CORSFastAPI):
+        fix = (
+            "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
+            "app.add_middleware instead of wrapping it"
+        )
+        reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
+        yield Fault("app", name, reason, fix)
+    elif type(app).__call__ is not CORSFastAPI.__call__:
+        reason = "has a __call__ of its own, which can step around the policy"
+        fix = "remove it and add a middleware with app.add_middleware"
+        yield Fault("app", name, reason, fix)
+    for place in second_policies(app, "app"):
+        reason = "answers with a CORS policy of its own, which nobody audits"
+        yield Fault(place, "", reason, "remove it; the app's own policy answers for everything")
+
+
+def second_policies(app: Any, name: str) -> Iterator[str]:
+    """Yield where a CORSMiddleware was added to the app or to something in it."""
+    for middleware in getattr(app, "user_middleware", ()):
+        if inspect.isclass(middleware.cls) and issubclass(middleware.cls, CORSMiddleware):
+            yield f"{name}.add_middleware({middleware.cls.__name__})"
+    for route in included(getattr(app, "routes", None) or ()):
+        place = route_name(route, name)
+        # What a route or a mount calls may be wrapped several times.
+        inner = getattr(route, "app", None)
+        while inner is not None and inner is not app:
+            if isinstance(inner, CORSMiddleware | CORSFastAPI):
+                yield f"{place[:-1]}, {type(inner).__name__})"
+            if isinstance(route, Mount | Host) and hasattr(inner, "routes"):
+                yield from second_policies(inner, place)
+                break
+            inner = getattr(inner, "app", None)
+
+
+def route_name(route: Any, name: str) -> str:
+    """Return how a route got into an app, as in `app.mount('/files')`."""
+    if isinstance(route, Mount):
+        return f"{name}.mount({route.path!r})"
+    if isinstance(route, Host):
+        return f"{name}.host({route.host!r})"
+    return f"{name}.route({getattr(route, 'path', '')!r})"
+
+
+@APP_RULES.rule("CORS027", "W E E")
+def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
+    """Bearer tokens without the Authorization header.
+
+    Browsers ask for Authorization by name. Without it, every call with a token fails at its
+    preflight.
+
+    bad: CORS_ALLOW_HEADERS=Content-Type
+    good: CORS_ALLOW_HEADERS=Authorization,Content-Type
+    """
+    policy = subject.policy
+    allowed = {header.lower() for header in policy.allow_headers}
+    if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):
+        return
+    if any(uses_bearer_tokens(route.dependant) for route in app_routes(subject.app)):
+        reason = "lacks Authorization, which the routes that take a bearer token need"
+        listed = ",".join((*policy.allow_headers, "Authorization"))
+        yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
+
+
+def uses_bearer_tokens(dependant: Any) -> bool:
+    """Whether a route depends, directly or not, on a security scheme that uses Authorization."""
+    # Not from the OpenAPI document: FastAPI keeps the first it makes, and routes may be added yet.
+    return any(
+        isinstance(dependency.call, HTTPBase | OAuth2 | OpenIdConnect)
+        or uses_bearer_tokens(dependency)
+        for dependency in getattr(dependant, "dependencies", ())
+    )
+
+
+@APP_RULES.rule("CORS035", "W W W")
+def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
+    """Methods and routes disagree.
+
+    A route that no front end may call, or a method that no route answers, is a mistake in one
+    of the two.
+
+    bad: CORS_ALLOW_METHODS=GET with @router.delete(...)
+    good: CORS_ALLOW_METHODS=GET,DELETE
+    """
+    policy = subject.policy
+    if subject.app is None or not (policy.allow_origins or policy.public_paths):
+        return
+    if "*" in policy.allow_methods:
+        return
+    routes = [route for route in app_routes(subject.app) if not route.is_websocket]
+    used = frozenset[str]().union(*(route.methods for route in routes))
+    for method in sorted(used - SAFELISTED_METHODS - {"OPTIONS"} - set(policy.allow_methods)):
+        example = next(route.path for route in routes if method in route.methods)
+        reason = f"is answered by {example}, but no front end may use it"
+        yield Fault(METHODS, method, reason, f"add {method}, or remove the route")
+    for method in policy.allow_methods:
+        if method not in used | {"HEAD", "OPTIONS"}:
+            reason = "is allowed, but no route answers it"
+            yield Fault(METHODS, method, reason, f"remove {method}")
+
+
+# --- The routes of an application -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AppRoute:
+    """One path of an application. `methods` is empty for a WebSocket.
+
+    `dependant` is what FastAPI knows of parameters and dependencies; None for Starlette's routes.
+    """
+
+    path: str
+    methods: frozenset[str]
+    endpoint: Callable[..., Any]
+    dependant: Any = None
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether the path takes WebSocket handshakes instead of requests."""
+        return not self.methods
+
+
+def app_routes(app: object) -> Iterator[AppRoute]:
+    """Yield the routes of an application and of everything mounted in it.
+
+    What is mounted without routes, such as static files, cannot be looked into. What something
+    wraps can.
+    """
+    while not hasattr(app, "routes") and hasattr(app, "app"):
+        app = app.app
+    yield from routes_below(getattr(app, "routes", None) or (), "")
+
+
+def routes_below(routes: Iterable[BaseRoute], prefix: str) -> Iterator[AppRoute]:
+    """Yield the routes below a path prefix."""
+    for route in included(routes):
+        if isinstance(route, Mount):
+            yield from routes_below(route.routes or (), prefix + route.path)
+        elif isinstance(route, Host):
+            yield from routes_below(route.routes or (), prefix)
+        elif isinstance(route, WebSocketRoute):
+            yield app_route(route, prefix, frozenset())
+        elif isinstance(route, Route) or hasattr(route, "endpoint"):
+            # A route without a list of methods leaves them to its endpoint: GET at least.
+            yield app_route(route, prefix, frozenset(getattr(route, "methods", None) or {"GET"}))
+
+
+def included(routes: Iterable[Any]) -> Iterator[Any]:
+    """Yield routes, and in the place of an included router the routes in it."""
+    for route in routes:
+        # FastAPI keeps an included router as one route; older releases copied its routes.
+        contexts = getattr(route, "effective_route_contexts", None)
+        if contexts is None:
+            yield route
+        else:
+            yield from included(context.starlette_route or context for context in contexts())
+
+
+def app_route(route: Any, prefix: str, methods: frozenset[str]) -> AppRoute:
+    """Return what is known of a route of Starlette's or FastAPI's."""
+    dependant = getattr(route, "dependant", None)
+    return AppRoute(prefix + route.path, methods, route.endpoint, dependant)

@@ -1,5 +1,6 @@
 """How a policy is judged: what a rule is, what it looks at, and what it finds."""
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -116,13 +117,21 @@ class Rule:
 
 
 class RuleBook(list[Rule]):
-    """Rules, each declared with its check: `@BOOK.rule("CORS010", "- W E", "Plain http", …)`."""
+    """Rules, each declared with its check: `@BOOK.rule("CORS010", "- W E")`.
 
-    def rule(self, id: str, severities: str, title: str, **text: str) -> Callable[[Check], Check]:
+    The docstring of the check is the text of the rule: its title, why, a bad and a good example.
+    """
+
+    def rule(self, id: str, severities: str) -> Callable[[Check], Check]:
         """Return a decorator that adds a rule with the decorated function as its check."""
 
         def add(check: Check) -> Check:
-            self.append(Rule(id, severities, title, **text, check=check))
+            # Python's option -OO removes docstrings.
+            text = inspect.cleandoc(check.__doc__ or ".\n\nbad: \ngood: ")
+            told, _, examples = text.rpartition("bad: ")
+            title, _, why = told.partition(".\n\n")
+            bad, _, good = examples.partition("\ngood: ")
+            self.append(Rule(id, severities, title, " ".join(why.split()), bad, good, check))
             return check
 
         return add

@@ -1,30 +1,29 @@
 """The `cors` command: `check` is here, so that an image can judge itself; the rest is in `tool`."""
 
 import argparse
-import json
 import os
 import re
 import shutil
 import sys
 import textwrap
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from .app import APP_RULES, CORSFastAPI
 from .audit import Rule, Subject, findings_of
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
 from .rules import RULES
-from .rules_for_app import is_cors_app
 from .settings import CORSSettings, read_settings
 from .sources import environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
-FORMATS = ("text", "json", "github")
+DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
 
 # Errors of `cors check` that do not keep a service from starting: the app could not be made here,
 # for example without its database; or git does not have a file.
@@ -79,7 +78,7 @@ def examine(
     directory: Path | None = None,
     *,
     with_app: bool = True,
-    rules: Sequence[Rule] = RULES,
+    rules: Sequence[Rule] = (*RULES, *APP_RULES),
 ) -> Environment:
     """Read and audit an environment, by default the one that ENVIRONMENT names.
 
@@ -98,8 +97,8 @@ def examine(
         try:
             app = create_app(sources.environment)
             subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
-            if is_cors_app(app) and app.cors_policy != policy:  # type: ignore[attr-defined]
-                subjects.append(Subject(app.cors_policy, app=app))  # type: ignore[attr-defined]
+            if isinstance(app, CORSFastAPI) and app.cors_policy != policy:
+                subjects.append(Subject(app.cors_policy, app=app))
         except ConfigurationError as error:
             problems += error.findings
         except Exception as error:
@@ -143,7 +142,7 @@ def create_app(environment: str) -> object:
     with environment_set_to(environment):
         app = served()
         factory = getattr(import_module(entrypoint()[0]), "create_app", None)
-        created: object = factory() if factory and is_cors_app(app) else app
+        created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
     return created
 
 
@@ -164,76 +163,39 @@ def environment_set_to(name: str) -> Iterator[None]:
 # --- cors check -------------------------------------------------------------------------------
 
 
-def check(
-    names: Sequence[str | None], output: str, *, with_app: bool, rules: Sequence[Rule] = RULES
-) -> int:
-    """Print the findings of environments; return the exit status: 1 for errors, else 0."""
-    examined = [examine(name, with_app=with_app, rules=rules) for name in names]
-    printed = {"text": as_text, "json": as_json, "github": for_github}[output]
-    print("\n".join(printed(examined)))
-    return int(any(each.has_errors for each in examined))
-
-
-def as_text(examined: Iterable[Environment]) -> Iterator[str]:
-    """Yield a line for each finding and a sentence for each environment."""
+def as_text(environment: Environment) -> Iterator[str]:
+    """Yield a line for each finding, wrapped on a terminal, and a sentence on what they mean."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
-    for environment in examined:
-        for found in environment.findings:
-            yield textwrap.fill(
-                str(found),
-                width,
-                initial_indent="  ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
-        yield environment.verdict
-
-
-def as_json(examined: Iterable[Environment]) -> Iterator[str]:
-    """Yield the findings as one JSON list."""
-    found = [
-        {"environment": each.name, **asdict(finding)}
-        for each in examined
-        for finding in each.findings
-    ]
-    yield json.dumps(found, indent=2)
-
-
-def for_github(examined: Iterable[Environment]) -> Iterator[str]:
-    """Yield workflow commands, which GitHub shows beside the lines of a pull request."""
-    for environment in examined:
-        for found in environment.findings:
-            file, _, line = found.where.partition(":")
-            place = f"file={file},line={line}," if line.isdigit() else ""
-            text = f"{environment.name}: {found.variable} {found.sentence}".replace("%", "%25")
-            text = text.replace("\r", "%0D").replace("\n", "%0A")
-            yield f"::{found.severity} {place}title={found.rule}::{text}"
+    wrapper = textwrap.TextWrapper(
+        width,
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    for found in environment.findings:
+        yield wrapper.fill(str(found))
+    yield environment.verdict
 
 
 def app(prog_name: str = "cors") -> None:
-    """Run the command; exit with its status."""
+    """Run the command and exit with its status."""
     if find_spec(f"{__package__}.tool") and find_spec("typer"):
         import_module(f"{__package__}.tool.cli").app(prog_name=prog_name)
     parser = argparse.ArgumentParser(prog_name, description="Check the policy of a service.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    checking = commands.add_parser(
-        "check", help="Check the policy of an environment against the rules."
-    )
-    checking.add_argument("--environment", "-e", metavar="NAME", help="The NAME of .env.NAME.")
-    checking.add_argument("--all", action="store_true", help="Check every environment.")
-    checking.add_argument("--format", choices=FORMATS, default="text", help="How to print.")
+    if sys.argv[1:] and sys.argv[1] in DEVELOPMENT_COMMANDS:
+        command = f"{prog_name} {sys.argv[1]}"
+        where = "run it in a checkout of the service, after `uv sync`"
+        parser.exit(2, f"`{command}` is a development tool and not installed here: {where}.\n")
+    commands = parser.add_subparsers(required=True, metavar="check")
+    checking = commands.add_parser("check", help="check the policy of an environment")
+    checking.add_argument("--environment", "-e", metavar="NAME", help="the NAME of .env.NAME")
+    checking.add_argument("--all", action="store_true", help="check every environment")
     checking.add_argument("--app", action=argparse.BooleanOptionalAction, default=True)
-    for name in ("show", "rules", "explain", "probe", "lab"):
-        commands.add_parser(name, help="A development tool; not installed here.", add_help=False)
-    given, _ = parser.parse_known_args()
-    if given.command != "check":
-        parser.exit(
-            2,
-            f"`{prog_name} {given.command}` is a development tool and not installed here: run it "
-            "in a checkout of the service, after `uv sync`.\n",
-        )
+    given = parser.parse_args()
     names = environments() if given.all else [given.environment]
     if not names:
         parser.error("there is no .env.NAME file in the working directory")
-    raise SystemExit(check(names, given.format, with_app=given.app))
+    examined = [examine(name, with_app=given.app) for name in names]
+    print(*(line for each in examined for line in as_text(each)), sep="\n")
+    raise SystemExit(any(each.has_errors for each in examined))

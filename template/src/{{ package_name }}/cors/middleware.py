@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Header = tuple[bytes, bytes]
 Headers = tuple[Header, ...]
+# The values of some request headers, by name in lower case.
+Found = dict[bytes, list[bytes]]
 
 # A browser asks for each non-safelisted header of a request once: a dozen names in a few hundred
 # bytes. What is far beyond that is not a browser, and gets no echo.
@@ -59,7 +61,7 @@ def _spellings(*names: bytes) -> dict[bytes, bytes]:
 
 
 # The request headers that each kind of request is judged by.
-ALWAYS = _spellings(b"origin")
+ALWAYS = frozenset(_spellings(b"origin"))
 IN_PREFLIGHT = _spellings(
     b"origin",
     b"access-control-request-method",
@@ -82,6 +84,7 @@ INITIALS = frozenset({b"a", b"A", b"v", b"V"})
 VARY: Header = (b"vary", b"Origin")
 NOTHING: Headers = (VARY,)
 OPEN: Headers = (VARY, (b"access-control-allow-origin", b"*"))
+NONE_READ: Found = {}
 
 logger = logging.getLogger(__name__)
 
@@ -175,20 +178,24 @@ class StrictCORSMiddleware(CORSMiddleware):
 
         method = scope["method"]
         guarded = self.guard_writes and method not in SAFE_METHODS
-        names = TO_GUARD if guarded else IN_PREFLIGHT if method == "OPTIONS" else ALWAYS
-        # The same as `_read`, without the call: every request comes through here.
-        found: dict[bytes, list[bytes]] = {}
-        lines = scope["headers"]
-        if type(lines) is not list:
-            lines = scope["headers"] = list(lines)
-        for name, value in lines:
-            if name in names:
-                found.setdefault(names[name], []).append(value)
+        found = NONE_READ
+        if guarded or method == "OPTIONS":
+            found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
+            origins = found.get(b"origin", [])
+        else:
+            # The same as `_read` for Origin alone: most requests come through here.
+            origins = []
+            lines = scope["headers"]
+            if type(lines) is not list:
+                lines = scope["headers"] = list(lines)
+            for name, value in lines:
+                if name in ALWAYS:
+                    origins.append(value)
 
         allowed = None
         grant = NOTHING
-        if b"origin" in found:
-            allowed = self._find(found[b"origin"])
+        if origins:
+            allowed = self._find(origins)
             if allowed is not None:
                 grant = allowed
             elif self._public_prefixes and self._is_public(scope):
@@ -224,7 +231,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             return None
         origin = origins[0]
         grant = self._grants.get(origin)
-        if grant is None and self._by_pattern is not None and len(origin) <= MAX_ORIGIN_BYTES:
+        if grant is None and self._by_pattern and len(origin) <= MAX_ORIGIN_BYTES:
             return self._by_pattern(origin)
         return grant
 
@@ -290,9 +297,7 @@ class StrictCORSMiddleware(CORSMiddleware):
                 name.decode("latin-1"),
             )
 
-    async def _answer_preflight(
-        self, found: dict[bytes, list[bytes]], grant: Headers, send: Send
-    ) -> None:
+    async def _answer_preflight(self, found: Found, grant: Headers, send: Send) -> None:
         """Answer with the whole policy, whatever was asked for; to another site with none of it.
 
         The browser compares the answer with its request, and its console names the method or header
@@ -314,7 +319,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _may_write(self, scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
+    def _may_write(self, scope: Scope, found: Found) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.
 
         `Sec-Fetch-Site` is written by the browser, and no script can change it: where present, it
@@ -339,7 +344,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             return True
         return self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
 
-    async def _refuse(self, found: dict[bytes, list[bytes]], granted: Headers, send: Send) -> None:
+    async def _refuse(self, found: Found, granted: Headers, send: Send) -> None:
         """Answer 403, with a reason only where `describe_stranger` gives one."""
         body = b"Forbidden"
         if self.describe_stranger is not None and b"origin" in found:
@@ -406,9 +411,9 @@ def _prefix(path: str) -> str:
     return path.removesuffix("/") + "/"
 
 
-def _read(scope: Scope, names: dict[bytes, bytes]) -> dict[bytes, list[bytes]]:
+def _read(scope: Scope, names: dict[bytes, bytes]) -> Found:
     """Return the lines of these request headers, in one pass over all of them."""
-    found: dict[bytes, list[bytes]] = {}
+    found: Found = {}
     # ASGI allows any iterable, and the app wants to read it too.
     scope["headers"] = list(scope["headers"])
     for name, value in scope["headers"]:
@@ -444,7 +449,7 @@ def _requested_names(lines: list[bytes]) -> bytes:
     return b", ".join(names)
 
 
-def _is_own_origin(scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
+def _is_own_origin(scope: Scope, found: Found) -> bool:
     """Tell whether the request comes from a page of this very service.
 
     The server sets the scheme, from forwarded headers only where it was told to trust the proxy. A
@@ -465,7 +470,7 @@ def _is_own_origin(scope: Scope, found: dict[bytes, list[bytes]]) -> bool:
     return host != b"" and host == authority.removesuffix(default_port)
 
 
-def _has_ambient_credentials(found: dict[bytes, list[bytes]]) -> bool:
+def _has_ambient_credentials(found: Found) -> bool:
     """Tell whether the request carries a login that a browser adds by itself.
 
     A bearer token is none: only a script that knows it can send it.

@@ -11,7 +11,14 @@ URL Standard (https://url.spec.whatwg.org) as browsers do.
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import TYPE_CHECKING, Literal
 
 from pydantic_core import Url, ValidationError
@@ -218,13 +225,18 @@ def compiled(source: str) -> re.Pattern[str]:
     return re.compile(source)
 
 
+def address_of(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is; None for a name."""
+    try:
+        return ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
 def is_in(host: str, networks: list[IPv4Network | IPv6Network]) -> bool:
     """Whether a host is an address in one of these networks."""
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
+    address = address_of(host)
+    return address is not None and any(address in network for network in networks)
 
 
 @cache
@@ -244,4 +256,4 @@ def is_public_suffix(host: str) -> bool:
 
 def registrable_domain(host: str) -> str:
     """Return the site of a host, such as acme.com. An address or a public suffix is its own."""
-    return suffix_list().privatesuffix(host) or host
+    return host if address_of(host) else suffix_list().privatesuffix(host) or host

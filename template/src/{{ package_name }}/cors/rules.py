@@ -1,7 +1,7 @@
 """The rule book: what a policy must not be, each rule beside the check that finds it.
 
 Ids never change: messages, scripts and reviews refer to them. A new rule takes the next free id.
-What looks at files is in `rules_for_files`, what looks at the app in `rules_for_app`.
+Rules on the dotenv files are in `rules_for_files`, rules on the finished app in `app`.
 """
 
 import re
@@ -36,7 +36,6 @@ from .fetch_standard import (
 from .findings import Finding
 from .origin import Origin
 from .origin_errors import OriginError
-from .rules_for_app import APP_RULES
 from .rules_for_files import FILE_RULES
 
 BOOK = RuleBook()
@@ -130,15 +129,15 @@ BOOK.extend(
 )
 
 
-@BOOK.rule(
-    "CORS002",
-    "W E E",
-    "CORS_ALLOWED_ORIGINS is not set",
-    why="Nobody said who may call. Set to nothing is an answer: no other site may.",
-    bad="# CORS_ALLOWED_ORIGINS=",
-    good="CORS_ALLOWED_ORIGINS=",
-)
+@BOOK.rule("CORS002", "W E E")
 def origins_not_set(subject: Subject) -> Iterator[Fault]:
+    """CORS_ALLOWED_ORIGINS is not set.
+
+    Nobody said who may call. Set to nothing is an answer: no other site may.
+
+    bad: # CORS_ALLOWED_ORIGINS=
+    good: CORS_ALLOWED_ORIGINS=
+    """
     if subject.sources and ORIGINS not in subject.variables:
         yield Fault(
             ORIGINS,
@@ -154,16 +153,16 @@ def plain_http(subject: Subject) -> Iterator[str]:
     return (text for text, each in subject.sites if each.is_plain_http and not each.is_loopback)
 
 
-@BOOK.rule(
-    "CORS009",
-    "W E E",
-    "Plain http with credentials",
-    why="Anyone on the network path can put a script into a page that comes over http, and that "
-    "script may then call with the user's cookies.",
-    bad="CORS_ALLOWED_ORIGINS=http://app.acme.com with CORS_ALLOW_CREDENTIALS=true",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@BOOK.rule("CORS009", "W E E")
 def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
+    """Plain http with credentials.
+
+    Anyone on the network path can put a script into a page that comes over http, and that
+    script may then call with the user's cookies.
+
+    bad: CORS_ALLOWED_ORIGINS=http://app.acme.com with CORS_ALLOW_CREDENTIALS=true
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     if subject.policy.allow_credentials:
         for text in plain_http(subject):
             https = text.replace("http://", "https://", 1)
@@ -171,16 +170,16 @@ def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, f"write {https}, or set {CREDENTIALS}=false")
 
 
-@BOOK.rule(
-    "CORS010",
-    "- W E",
-    "Plain http",
-    why="A page that comes over http can be changed on the way. Anyone on the network path can "
-    "read what the page can read.",
-    bad="CORS_ALLOWED_ORIGINS=http://app.acme.com",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@BOOK.rule("CORS010", "- W E")
 def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
+    """Plain http.
+
+    A page that comes over http can be changed on the way. Anyone on the network path can read
+    what the page can read.
+
+    bad: CORS_ALLOWED_ORIGINS=http://app.acme.com
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     if not subject.policy.allow_credentials:
         for text in plain_http(subject):
             https = text.replace("http://", "https://", 1)
@@ -195,16 +194,16 @@ SHELLS = {
 }
 
 
-@BOOK.rule(
-    "CORS011",
-    "- W E",
-    "A loopback, private or link-local address",
-    why="It is a different machine for every user. Any program that listens there becomes one of "
-    "your front ends.",
-    bad="CORS_ALLOWED_ORIGINS=http://localhost:3000",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@BOOK.rule("CORS011", "- W E")
 def private_address(subject: Subject) -> Iterator[Fault]:
+    """A loopback, private or link-local address.
+
+    It is a different machine for every user. Any program that listens there becomes one of your
+    front ends.
+
+    bad: CORS_ALLOWED_ORIGINS=http://localhost:3000
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     for text, site in subject.sites:
         if site.is_loopback or site.is_private:
             kind = "a loopback" if site.is_loopback else "a private"
@@ -215,63 +214,63 @@ def private_address(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, fix)
 
 
-@BOOK.rule(
-    "CORS012",
-    "- W W",
-    "A wildcard for a whole label",
-    why="Every present and future host directly below the domain may call. One forgotten subdomain "
-    "is enough.",
-    bad="CORS_ALLOWED_ORIGINS=https://*.acme.com",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com",
-)
+@BOOK.rule("CORS012", "- W W")
 def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
+    """A wildcard for a whole label.
+
+    Every present and future host directly below the domain may call. One forgotten subdomain is
+    enough.
+
+    bad: CORS_ALLOWED_ORIGINS=https://*.acme.com
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com
+    """
     for text, pattern in subject.patterns:
         if pattern.kind == "label":
             reason = "lets every host directly below the domain call"
             yield Fault(ORIGINS, text, reason, "list the hosts that need it one by one")
 
 
-@BOOK.rule(
-    "CORS013",
-    "W W E",
-    "A wildcard for part of a label",
-    why="Every name that fits may call, whoever registers it. Acceptable for previews on a domain "
-    "of your own that hold nothing of value, never for production.",
-    bad="CORS_ALLOWED_ORIGINS=https://app-*-team.acme.dev",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@BOOK.rule("CORS013", "W W E")
 def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
+    """A wildcard for part of a label.
+
+    Every name that fits may call, whoever registers it. Acceptable for previews on a domain of
+    your own that hold nothing of value, never for production.
+
+    bad: CORS_ALLOWED_ORIGINS=https://app-*-team.acme.dev
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     for text, pattern in subject.patterns:
         if pattern.kind == "partial":
             reason = "matches every name that fits, whoever registers it"
             yield Fault(ORIGINS, text, reason, "list the exact origins")
 
 
-@BOOK.rule(
-    "CORS014",
-    "W E E",
-    "A wildcard directly under a public suffix",
-    why="Anybody can register a name under a public suffix such as com, co.uk or vercel.app. The "
-    "pattern lets all of them in.",
-    bad="CORS_ALLOWED_ORIGINS=https://*.vercel.app",
-    good="CORS_ALLOWED_ORIGINS=https://acme-shop.vercel.app",
-)
+@BOOK.rule("CORS014", "W E E")
 def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
+    """A wildcard directly under a public suffix.
+
+    Anybody can register a name under a public suffix such as com, co.uk or vercel.app. The
+    pattern lets all of them in.
+
+    bad: CORS_ALLOWED_ORIGINS=https://*.vercel.app
+    good: CORS_ALLOWED_ORIGINS=https://acme-shop.vercel.app
+    """
     for text, pattern in subject.patterns:
         if pattern.is_under_public_suffix:
             reason = "is directly under a public suffix, where anybody can register a name"
             yield Fault(ORIGINS, text, reason, "list the exact origins that are yours")
 
 
-@BOOK.rule(
-    "CORS029",
-    "W W W",
-    "A duplicate origin",
-    why="It is listed twice, or a pattern covers it. Removing one entry would not remove it.",
-    bad="CORS_ALLOWED_ORIGINS=https://*.acme.com,https://app.acme.com",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@BOOK.rule("CORS029", "W W W")
 def duplicate_origin(subject: Subject) -> Iterator[Fault]:
+    """A duplicate origin.
+
+    It is listed twice, or a pattern covers it. Removing one entry would not remove it.
+
+    bad: CORS_ALLOWED_ORIGINS=https://*.acme.com,https://app.acme.com
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     seen: set[str] = set()
     patterns = [pattern for _, pattern in subject.patterns]
     for text, entry in subject.entries:
@@ -284,16 +283,16 @@ def duplicate_origin(subject: Subject) -> Iterator[Fault]:
                 yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
 
 
-@BOOK.rule(
-    "CORS032",
-    "- W E",
-    "A placeholder host",
-    why="example.com and similar names belong to nobody who calls this service. Somebody meant to "
-    "replace it.",
-    bad="CORS_ALLOWED_ORIGINS=https://app.example.com",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@BOOK.rule("CORS032", "- W E")
 def placeholder_host(subject: Subject) -> Iterator[Fault]:
+    """A placeholder host.
+
+    example.com and similar names belong to nobody who calls this service. Somebody meant to
+    replace it.
+
+    bad: CORS_ALLOWED_ORIGINS=https://app.example.com
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     for text, site in subject.sites:
         if site.is_placeholder:
             reason = "is a placeholder host that belongs to nobody"
@@ -308,15 +307,15 @@ def is_name(text: str) -> bool:
     return TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
 
 
-@BOOK.rule(
-    "CORS017",
-    "E E E",
-    "A method that no script can send",
-    why="CONNECT, TRACE and TRACK are forbidden to scripts, and a method is a single token.",
-    bad="CORS_ALLOW_METHODS=GET,TRACE",
-    good="CORS_ALLOW_METHODS=GET",
-)
+@BOOK.rule("CORS017", "E E E")
 def impossible_method(subject: Subject) -> Iterator[Fault]:
+    """A method that no script can send.
+
+    CONNECT, TRACE and TRACK are forbidden to scripts, and a method is a single token.
+
+    bad: CORS_ALLOW_METHODS=GET,TRACE
+    good: CORS_ALLOW_METHODS=GET
+    """
     for method in subject.policy.allow_methods:
         if not is_name(method):
             fix = "write methods as GET,POST, separated by commas"
@@ -325,31 +324,31 @@ def impossible_method(subject: Subject) -> Iterator[Fault]:
             yield Fault(METHODS, method, "is forbidden to every script", f"remove {method}")
 
 
-@BOOK.rule(
-    "CORS018",
-    "E E E",
-    "A standard method in lower case",
-    why="Methods are compared letter by letter, and browsers send them in upper case.",
-    bad="CORS_ALLOW_METHODS=put",
-    good="CORS_ALLOW_METHODS=PUT",
-)
+@BOOK.rule("CORS018", "E E E")
 def lower_case_method(subject: Subject) -> Iterator[Fault]:
+    """A standard method in lower case.
+
+    Methods are compared letter by letter, and browsers send them in upper case.
+
+    bad: CORS_ALLOW_METHODS=put
+    good: CORS_ALLOW_METHODS=PUT
+    """
     for method in subject.policy.allow_methods:
         if method != method.upper() and method.upper() in STANDARD_METHODS:
             reason = "is not written as browsers send it"
             yield Fault(METHODS, method, reason, f"write {method.upper()}")
 
 
-@BOOK.rule(
-    "CORS019",
-    "E E E",
-    "A request header that no script can set",
-    why="Cookie, Host, Sec-* and similar names belong to the browser, Access-Control-Allow-* to "
-    "the response. Listing them grants nothing and hides a misunderstanding.",
-    bad="CORS_ALLOW_HEADERS=Cookie",
-    good="CORS_ALLOW_HEADERS=Authorization,Content-Type",
-)
+@BOOK.rule("CORS019", "E E E")
 def impossible_request_header(subject: Subject) -> Iterator[Fault]:
+    """A request header that no script can set.
+
+    Cookie, Host, Sec-* and similar names belong to the browser, Access-Control-Allow-* to the
+    response. Listing them grants nothing and hides a misunderstanding.
+
+    bad: CORS_ALLOW_HEADERS=Cookie
+    good: CORS_ALLOW_HEADERS=Authorization,Content-Type
+    """
     for header in subject.policy.allow_headers:
         name, fix = header.lower(), f"remove {header}"
         if not is_name(header):
@@ -364,15 +363,15 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
             yield Fault(REQUEST_HEADERS, header, "is a response header of the policy itself", fix)
 
 
-@BOOK.rule(
-    "CORS020",
-    "W W W",
-    "A header that overrides the method",
-    why="With it, a simple POST, which needs no preflight, becomes the DELETE that would need one.",
-    bad="CORS_ALLOW_HEADERS=X-HTTP-Method-Override",
-    good="CORS_ALLOW_METHODS=DELETE",
-)
+@BOOK.rule("CORS020", "W W W")
 def method_override(subject: Subject) -> Iterator[Fault]:
+    """A header that overrides the method.
+
+    With it, a simple POST, which needs no preflight, becomes the DELETE that would need one.
+
+    bad: CORS_ALLOW_HEADERS=X-HTTP-Method-Override
+    good: CORS_ALLOW_METHODS=DELETE
+    """
     for header in subject.policy.allow_headers:
         if header.lower() in METHOD_OVERRIDE_HEADERS:
             reason = "lets a POST act as a method that was not allowed"
@@ -391,45 +390,45 @@ def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
         yield EXPOSED_HEADERS, "X-Total-Count"
 
 
-@BOOK.rule(
-    "CORS021",
-    "W W E",
-    "A wildcard among methods or request headers",
-    why="Allow what is used and no more: a list can be reviewed, * cannot.",
-    bad="CORS_ALLOW_METHODS=*",
-    good="CORS_ALLOW_METHODS=GET,POST",
-)
+@BOOK.rule("CORS021", "W W E")
 def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
+    """A wildcard among methods or request headers.
+
+    Allow what is used and no more: a list can be reviewed, * cannot.
+
+    bad: CORS_ALLOW_METHODS=*
+    good: CORS_ALLOW_METHODS=GET,POST
+    """
     for variable, example in wildcards(subject):
         if variable != EXPOSED_HEADERS and not subject.policy.allow_credentials:
             yield Fault(variable, "*", "allows whatever is asked", f"list what is used: {example}")
 
 
-@BOOK.rule(
-    "CORS022",
-    "E E E",
-    "A wildcard where credentials are allowed",
-    why="With credentials, browsers read * as the name of a method or header called *. It grants "
-    "nothing.",
-    bad="CORS_ALLOW_HEADERS=* with CORS_ALLOW_CREDENTIALS=true",
-    good="CORS_ALLOW_HEADERS=Content-Type",
-)
+@BOOK.rule("CORS022", "E E E")
 def wildcard_with_credentials(subject: Subject) -> Iterator[Fault]:
+    """A wildcard where credentials are allowed.
+
+    With credentials, browsers read * as the name of a method or header called *. It grants
+    nothing.
+
+    bad: CORS_ALLOW_HEADERS=* with CORS_ALLOW_CREDENTIALS=true
+    good: CORS_ALLOW_HEADERS=Content-Type
+    """
     for variable, example in wildcards(subject):
         if subject.policy.allow_credentials:
             reason = "is read literally by browsers where credentials are allowed"
             yield Fault(variable, "*", reason, f"list what is used: {example}")
 
 
-@BOOK.rule(
-    "CORS023",
-    "E E E",
-    "A response header that cannot be exposed",
-    why="Set-Cookie is never shown to scripts, and a request header is not in the response.",
-    bad="CORS_EXPOSE_HEADERS=Set-Cookie",
-    good="CORS_EXPOSE_HEADERS=X-Total-Count",
-)
+@BOOK.rule("CORS023", "E E E")
 def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
+    """A response header that cannot be exposed.
+
+    Set-Cookie is never shown to scripts, and a request header is not in the response.
+
+    bad: CORS_EXPOSE_HEADERS=Set-Cookie
+    good: CORS_EXPOSE_HEADERS=X-Total-Count
+    """
     for header in subject.policy.expose_headers:
         name = header.lower()
         if header != "*" and not is_name(header):
@@ -442,15 +441,15 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
             yield Fault(EXPOSED_HEADERS, header, "is a request header", fix)
 
 
-@BOOK.rule(
-    "CORS024",
-    "W W W",
-    "A response header that is readable anyway",
-    why="Cache-Control, Content-Type and five others need no listing.",
-    bad="CORS_EXPOSE_HEADERS=Content-Type",
-    good="CORS_EXPOSE_HEADERS=",
-)
+@BOOK.rule("CORS024", "W W W")
 def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
+    """A response header that is readable anyway.
+
+    Cache-Control, Content-Type and five others need no listing.
+
+    bad: CORS_EXPOSE_HEADERS=Content-Type
+    good: CORS_EXPOSE_HEADERS=
+    """
     for header in subject.policy.expose_headers:
         if header.lower() in SAFELISTED_RESPONSE_HEADERS:
             yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
@@ -459,60 +458,60 @@ def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
 # --- Maximum age, credentials, public paths ---------------------------------------------------
 
 
-@BOOK.rule(
-    "CORS025",
-    "E E E",
-    "A maximum age that is not a number of seconds up to a day",
-    why="Browsers ignore what they cannot read and fall back to five seconds.",
-    bad="CORS_MAX_AGE=1h",
-    good="CORS_MAX_AGE=3600",
-)
+@BOOK.rule("CORS025", "E E E")
 def impossible_max_age(subject: Subject) -> Iterator[Fault]:
+    """A maximum age that is not a number of seconds up to a day.
+
+    Browsers ignore what they cannot read and fall back to five seconds.
+
+    bad: CORS_MAX_AGE=1h
+    good: CORS_MAX_AGE=3600
+    """
     if not 0 <= subject.policy.max_age <= LONGEST_MAX_AGE:
         reason = f"is not between 0 and {LONGEST_MAX_AGE} seconds"
         fix = f"write a whole number of seconds, such as {CHROMIUM_MAX_AGE}"
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, fix)
 
 
-@BOOK.rule(
-    "CORS026",
-    "W W W",
-    "A maximum age above Chromium's limit",
-    why="Chromium remembers a preflight's answer for at most 7200 seconds and ignores the rest.",
-    bad="CORS_MAX_AGE=86400",
-    good="CORS_MAX_AGE=7200",
-)
+@BOOK.rule("CORS026", "W W W")
 def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
+    """A maximum age above Chromium's limit.
+
+    Chromium remembers a preflight's answer for at most 7200 seconds and ignores the rest.
+
+    bad: CORS_MAX_AGE=86400
+    good: CORS_MAX_AGE=7200
+    """
     if CHROMIUM_MAX_AGE < subject.policy.max_age <= LONGEST_MAX_AGE:
         reason = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium keeps"
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
 
 
-@BOOK.rule(
-    "CORS028",
-    "W W W",
-    "Credentials that nobody can use",
-    why="Credentials are allowed, but no origin is.",
-    bad="CORS_ALLOWED_ORIGINS= with CORS_ALLOW_CREDENTIALS=true",
-    good="CORS_ALLOW_CREDENTIALS=false",
-)
+@BOOK.rule("CORS028", "W W W")
 def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
+    """Credentials that nobody can use.
+
+    Credentials are allowed, but no origin is.
+
+    bad: CORS_ALLOWED_ORIGINS= with CORS_ALLOW_CREDENTIALS=true
+    good: CORS_ALLOW_CREDENTIALS=false
+    """
     nobody = not subject.policy.allow_origins and ORIGINS not in subject.unread
     if subject.policy.allow_credentials and nobody:
         reason = "allows credentials, but no origin may call"
         yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
-@BOOK.rule(
-    "CORS040",
-    "W E E",
-    "Credentials without the write guard",
-    why="CORS hides a response from a page of another site. It does not keep that page's form from "
-    "being sent, with the user's cookies, and carried out.",
-    bad="CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true",
-    good="CORS_GUARD_WRITES=true",
-)
+@BOOK.rule("CORS040", "W E E")
 def unguarded_writes(subject: Subject) -> Iterator[Fault]:
+    """Credentials without the write guard.
+
+    CORS hides a response from a page of another site. It does not keep that page's form from
+    being sent, with the user's cookies, and carried out.
+
+    bad: CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true
+    good: CORS_GUARD_WRITES=true
+    """
     if not subject.policy.allow_credentials or subject.policy.guard_writes:
         return
     instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
@@ -525,32 +524,32 @@ def unguarded_writes(subject: Subject) -> Iterator[Fault]:
         yield Fault(CREDENTIALS, "true", reason, f"add {GUARD_WRITES}=true, {instead}")
 
 
-@BOOK.rule(
-    "CORS004",
-    "W E E",
-    "Everything is public while credentials are allowed",
-    why="A service whose every path is open to every site has no use for cookies. A service with "
-    "cookies is not public as a whole.",
-    bad="CORS_PUBLIC_PATHS=/ with CORS_ALLOW_CREDENTIALS=true",
-    good="CORS_PUBLIC_PATHS=/catalogue",
-)
+@BOOK.rule("CORS004", "W E E")
 def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
+    """Everything is public while credentials are allowed.
+
+    A service whose every path is open to every site has no use for cookies. A service with
+    cookies is not public as a whole.
+
+    bad: CORS_PUBLIC_PATHS=/ with CORS_ALLOW_CREDENTIALS=true
+    good: CORS_PUBLIC_PATHS=/catalogue
+    """
     if subject.policy.allow_credentials and "/" in subject.policy.public_paths:
         reason = "opens every path to every site while credentials are allowed"
         fix = f"list the public prefixes, such as /catalogue, or set {CREDENTIALS}=false"
         yield Fault(PUBLIC_PATHS, "/", reason, fix)
 
 
-@BOOK.rule(
-    "CORS039",
-    "E E E",
-    "A public path that is no path prefix",
-    why="A prefix begins with a slash and has no query, no wildcard and no empty or dotted "
-    "segment. Anything else would never match, or match more than it says.",
-    bad="CORS_PUBLIC_PATHS=public/*",
-    good="CORS_PUBLIC_PATHS=/public",
-)
+@BOOK.rule("CORS039", "E E E")
 def impossible_public_path(subject: Subject) -> Iterator[Fault]:
+    """A public path that is no path prefix.
+
+    A prefix begins with a slash and has no query, no wildcard and no empty or dotted segment.
+    Anything else would never match, or match more than it says.
+
+    bad: CORS_PUBLIC_PATHS=public/*
+    good: CORS_PUBLIC_PATHS=/public
+    """
     for path in subject.policy.public_paths:
         segments = path.removesuffix("/").split("/")[1:]
         if not path.startswith("/"):
@@ -565,7 +564,7 @@ def impossible_public_path(subject: Subject) -> Iterator[Fault]:
         yield Fault(PUBLIC_PATHS, path, reason, fix)
 
 
-RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES, *APP_RULES], key=lambda rule: rule.id))
+RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES], key=lambda rule: rule.id))
 
 
 def audit(subject: Subject) -> Iterator[Finding]:

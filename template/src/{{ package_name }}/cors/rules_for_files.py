@@ -37,15 +37,15 @@ FILE_RULES += [
 ]
 
 
-@FILE_RULES.rule(
-    "CORS030",
-    "W E E",
-    "An unknown CORS_ variable",
-    why="Nothing reads a misspelt name, so the setting that it was meant for keeps its default.",
-    bad="CORS_ALLOW_ORIGINS=https://app.acme.com",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@FILE_RULES.rule("CORS030", "W E E")
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
+    """An unknown CORS_ variable.
+
+    Nothing reads a misspelt name, so the setting that it was meant for keeps its default.
+
+    bad: CORS_ALLOW_ORIGINS=https://app.acme.com
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     ours = {letters(name) for name in FIELDS}
     for name, variable in subject.variables.items():
         # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
@@ -66,15 +66,15 @@ def letters(name: str) -> str:
     return re.sub(r"[^A-Z0-9]", "", name)
 
 
-@FILE_RULES.rule(
-    "CORS031",
-    "E E E",
-    "An unknown environment",
-    why="Without a dotenv file or variables in the process there is no policy to enforce.",
-    bad="ENVIRONMENT=prod",
-    good="ENVIRONMENT=production",
-)
+@FILE_RULES.rule("CORS031", "E E E")
 def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
+    """An unknown environment.
+
+    Without a dotenv file or variables in the process there is no policy to enforce.
+
+    bad: ENVIRONMENT=prod
+    good: ENVIRONMENT=production
+    """
     for file in subject.files:
         for variable in file.variables:
             if variable.name == "ENVIRONMENT" and variable.value != subject.policy.environment:
@@ -83,16 +83,16 @@ def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
                 yield Fault("ENVIRONMENT", variable.value, reason, fix, variable.where)
 
 
-@FILE_RULES.rule(
-    "CORS033",
-    "E E E",
-    "Merge markers in a dotenv file, or a .rej file beside it",
-    why="An update and you changed the same lines. Both versions are in the file, or yours is in "
-    "the .rej file beside it. Reading the file would silently take one of them.",
-    bad="<<<<<<< before updating",
-    good="CORS_ALLOWED_ORIGINS=https://app.acme.com",
-)
+@FILE_RULES.rule("CORS033", "E E E")
 def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
+    """Merge markers in a dotenv file, or a .rej file beside it.
+
+    An update and you changed the same lines. Both versions are in the file, or yours is in the
+    .rej file beside it. Reading the file would silently take one of them.
+
+    bad: <<<<<<< before updating
+    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
+    """
     for file in subject.files:
         name = file.path.name
         for number, line in enumerate(file.text.splitlines(), start=1):
@@ -107,16 +107,16 @@ def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
             yield Fault(name, rejected.name, reason, fix, rejected.name)
 
 
-@FILE_RULES.rule(
-    "CORS041",
-    "E E E",
-    "A line of a dotenv file that is not read",
-    why="A quote that is never closed makes a line unreadable, or swallows the lines after it. The "
-    "line of another file, or the default, would be in force instead.",
-    bad='CORS_GUARD_WRITES="true',
-    good="CORS_GUARD_WRITES=true",
-)
+@FILE_RULES.rule("CORS041", "E E E")
 def unread_line(subject: Subject) -> Iterator[Fault]:
+    """A line of a dotenv file that is not read.
+
+    A quote that is never closed makes a line unreadable, or swallows the lines after it. The
+    line of another file, or the default, would be in force instead.
+
+    bad: CORS_GUARD_WRITES="true
+    good: CORS_GUARD_WRITES=true
+    """
     for file in subject.files:
         for line in unread_lines(file):
             reason = "is not read: a quote is not closed, there is no =, or something follows"
@@ -138,17 +138,17 @@ def unread_lines(file: DotenvFile) -> Iterator[Variable]:
                 yield Variable("", line.strip(), file.place(number))
 
 
-@FILE_RULES.rule(
-    "CORS043",
-    "E E E",
-    "A $ in a variable of the policy",
-    why="python-dotenv replaces ${NAME}, even in single quotes, and with nothing if NAME is not "
-    "set. Docker and Kubernetes pass it on unchanged, so one file would mean two policies. "
-    "Your own variables may use it.",
-    bad="CORS_PUBLIC_PATHS=${PREFIX}/",
-    good="CORS_PUBLIC_PATHS=/v1/public",
-)
+@FILE_RULES.rule("CORS043", "E E E")
 def expandable_value(subject: Subject) -> Iterator[Fault]:
+    """A $ in a variable of the policy.
+
+    python-dotenv replaces ${NAME}, even in single quotes, and with nothing if NAME is not set.
+    Docker and Kubernetes pass it on unchanged, so one file would mean two policies. Your own
+    variables may use it.
+
+    bad: CORS_PUBLIC_PATHS=${PREFIX}/
+    good: CORS_PUBLIC_PATHS=/v1/public
+    """
     in_process = [each for each in subject.variables.values() if each.where == PROCESS]
     in_files = [each for file in subject.files for each in file.variables]
     for variable in filter(is_of_policy, [*in_files, *in_process]):
@@ -158,16 +158,16 @@ def expandable_value(subject: Subject) -> Iterator[Fault]:
             yield Fault(variable.name, variable.value, reason, fix, variable.where)
 
 
-@FILE_RULES.rule(
-    "CORS044",
-    "E E E",
-    "A variable of the policy that is set twice in one file",
-    why="Some programs take the first line, some the last, some only the name in upper case. "
-    "Whoever reads the file believes the line that they see.",
-    bad="CORS_MAX_AGE=60 with cors_max_age=600",
-    good="CORS_MAX_AGE=600",
-)
+@FILE_RULES.rule("CORS044", "E E E")
 def repeated_variable(subject: Subject) -> Iterator[Fault]:
+    """A variable of the policy that is set twice in one file.
+
+    Some programs take the first line, some the last, some only the name in upper case. Whoever
+    reads the file believes the line that they see.
+
+    bad: CORS_MAX_AGE=60 with cors_max_age=600
+    good: CORS_MAX_AGE=600
+    """
     for file in subject.files:
         first: dict[str, Variable] = {}
         for variable in filter(is_of_policy, file.variables):

@@ -1,4 +1,4 @@
-"""The routes. Every module in this folder that holds a `router` is served: add one, delete one."""
+"""The routes. Every module in this folder that has a `router` is served: add and delete modules."""
 
 from importlib import import_module
 from pkgutil import iter_modules

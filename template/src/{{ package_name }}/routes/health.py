@@ -1,4 +1,4 @@
-"""Is the service up, and what does a crash look like from a front end?"""
+"""Whether the service is up, and what a front end sees of a crash."""
 
 from fastapi import APIRouter
 
@@ -7,11 +7,11 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("")
 def health() -> dict[str, str]:
-    """Say that the service answers."""
+    """Say that the service is up."""
     return {"status": "ok"}
 
 
 @router.get("/crash")
 def crash() -> None:
-    """Fail on purpose: the front end sees a 500 that it can read, not a CORS error."""
+    """Fail on purpose: a front end can read the 500 and sees no CORS error."""
     raise RuntimeError("this route fails on purpose")

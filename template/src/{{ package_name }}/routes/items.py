@@ -24,7 +24,7 @@ class ItemChange(BaseModel):
 
 
 class Item(ItemIn):
-    """What it gets back."""
+    """What a front end gets back."""
 
     id: int
 
@@ -36,7 +36,7 @@ ItemId = Annotated[int, Path(ge=1)]
 
 
 def find(item_id: int) -> Item:
-    """Return the item, or answer 404."""
+    """Return the item, or respond with 404."""
     if item_id not in items:
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"There is no item {item_id}.")
     return items[item_id]

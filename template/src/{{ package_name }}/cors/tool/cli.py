@@ -1,20 +1,19 @@
 """The commands of a development environment, with `check` among them."""
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from ..cli import check as check_environments
 from ..cli import examine
 from ..sources import environments
 from . import show as printing
 from .development_rules import ALL_RULES
-from .explain import command as explain_command
-from .explain.question import QuestionError
-from .probe import Probe, Promise, PromiseError, Target, TargetError, UnreachableError, Wire
-from .probe import report as probe_report
+from .explain import explain_question
+from .explain_message import explain_message, known_as_markdown
+from .explain_question import QuestionError, Typed, read_question
+from .probe import run_probe
 from .show import terminal
 
 app = typer.Typer(
@@ -85,7 +84,9 @@ def check(
         raise typer.BadParameter(
             "there is no .env.NAME file in the working directory", param_hint="--all"
         )
-    raise typer.Exit(check_environments(names, output, with_app=with_app, rules=ALL_RULES))
+    examined = [examine(name, with_app=with_app, rules=ALL_RULES) for name in names]
+    printing.print_findings(examined, output)
+    raise typer.Exit(int(any(each.has_errors for each in examined)))
 
 
 @app.command()
@@ -114,9 +115,9 @@ def lab(
 ) -> None:
     """Compare the policy with what your own browser does."""
     # Imported here: it brings a web server, which no other command needs.
-    from .lab.run import run_lab
+    from .lab import run_lab
 
-    raise typer.Exit(run_lab(environment, port, terminal(), open_browser=open_browser))
+    raise typer.Exit(run_lab(environment, port, open_browser=open_browser))
 
 
 @app.command()
@@ -156,11 +157,27 @@ def explain(
 
     Exit status: 0 the policy allows it, 1 it does not, 2 wrong use.
     """
-    asked = explain_command.Asked(
-        origin, method, path, tuple(header or ()), credentials, environment, message, known
-    )
+    console = terminal()
+    if known:
+        known_as_markdown(console)
+        return
+    if origin is not None and message is None and (origin == "-" or " " in origin.strip()):
+        # A message that was given without --message.
+        origin, message = None, origin
+    if message == "-" or (origin is None and message is None and not sys.stdin.isatty()):
+        message = sys.stdin.read()
+    if not (origin if message is None else message.strip()):
+        problem = "" if message is None else "the message is empty: "
+        raise typer.BadParameter(
+            f"{problem}say which page calls what, as in cors explain https://app.acme.com PUT "
+            "/items; or paste what the browser's console says, as in cors explain --message '…'"
+        )
+    typed = Typed(origin, method, path, tuple(header or ()), credentials)
     try:
-        status = explain_command.run(asked, terminal())
+        if message is None:
+            status = explain_question(read_question(typed), environment, console)
+        else:
+            status = explain_message(message, typed, environment, console)
     except QuestionError as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(status)
@@ -212,16 +229,13 @@ def probe(
     Sends at most 40 requests, GET and OPTIONS only. Exit status: 0 it keeps the policy, 1 it does
     not, 2 wrong use or no response.
     """
-    try:
-        asked = Probe.of(Promise.read(environment), Target.read(url), path or ())
-        wire = Wire(asked.target, timeout=timeout, insecure=insecure)
-        with probe_report.progress_bar(Console(stderr=True)) as progress:
-            result = asked.run(wire, progress)
-    except (PromiseError, TargetError, UnreachableError) as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), markup=False, highlight=False)
-        raise typer.Exit(2) from None
-    if output is ProbeFormat.json:
-        probe_report.as_json(result, terminal())
-    else:
-        probe_report.as_text(result, terminal())
-    raise typer.Exit(1 if result.findings else 0)
+    status = run_probe(
+        url,
+        environment,
+        path or (),
+        timeout=timeout,
+        insecure=insecure,
+        as_json=output is ProbeFormat.json,
+        console=terminal(),
+    )
+    raise typer.Exit(status)

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from ..app import APP_RULES, AppRoute, app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -28,7 +29,6 @@ from ..audit import (
 )
 from ..origin import registrable_domain
 from ..rules import RULES
-from ..rules_for_app import AppRoute, app_routes
 from ..sources import read_list
 
 BOOK = RuleBook()
@@ -36,21 +36,19 @@ BOOK = RuleBook()
 # --- Cookies ----------------------------------------------------------------------------------
 
 
-@BOOK.rule(
-    "CORS036",
-    "W W E",
-    "A cookie that could never be sent cross-site",
-    why="From another site, browsers send a cookie only with SameSite=None, and they accept that "
-    "only together with Secure.",
-    bad='response.set_cookie("session", value, samesite="lax")',
-    good='response.set_cookie("session", value, samesite="none", secure=True)',
-)
+@BOOK.rule("CORS036", "W W E")
 def cookie_never_sent(subject: Subject) -> Iterator[Fault]:
-    """Which site the service is on is not known here.
+    """A cookie that could never be sent cross-site.
 
-    But where the front ends are of two sites, one of them is another site; and SameSite=None
-    without Secure is refused everywhere.
+    From another site, browsers send a cookie only with SameSite=None, and they accept that only
+    together with Secure.
+
+    bad: response.set_cookie("session", value, samesite="lax")
+    good: response.set_cookie("session", value, samesite="none", secure=True)
     """
+    # Which site the service is on is not known here.
+    # But where the front ends are of two sites, one of them is another site; and
+    # SameSite=None without Secure is refused everywhere.
     if subject.app is None or not subject.policy.allow_credentials:
         return
     sites = {registrable_domain(site.host) for _, site in subject.sites if not site.is_loopback}
@@ -129,16 +127,16 @@ def read_answers(directory: Path) -> Mapping[str, Any]:
     return answers if isinstance(answers, dict) else {}
 
 
-@BOOK.rule(
-    "CORS037",
-    "W W W",
-    "The dotenv file and the recorded answers disagree",
-    why="The next update compares with the recorded answer. It would change this line, or conflict "
-    "with it.",
-    bad="CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200",
-    good="uvx copier update --defaults --data preflight_max_age=60",
-)
+@BOOK.rule("CORS037", "W W W")
 def answers_disagree(subject: Subject) -> Iterator[Fault]:
+    """The dotenv file and the recorded answers disagree.
+
+    The next update compares with the recorded answer. It would change this line, or conflict
+    with it.
+
+    bad: CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200
+    good: uvx copier update --defaults --data preflight_max_age=60
+    """
     answers = read_answers(subject.sources.directory) if subject.sources else {}
     environment = subject.policy.environment
     for variable, question in ({ORIGINS: f"{environment}_origins"} | SHARED_QUESTIONS).items():
@@ -176,16 +174,16 @@ def credentials_disagree(subject: Subject, answers: Mapping[str, Any]) -> Iterat
 # --- Git --------------------------------------------------------------------------------------
 
 
-@BOOK.rule(
-    "CORS042",
-    "E E E",
-    "A dotenv file that git does not have",
-    why="A template update overwrites a dotenv file that git ignores, and nothing brings your "
-    "lines back. A file that is not added yet is only a warning. The service starts all the same.",
-    bad=".env* in an ignore file",
-    good="!.env.production as the last line of .gitignore",
-)
+@BOOK.rule("CORS042", "E E E")
 def file_not_in_git(subject: Subject) -> Iterator[Fault]:
+    """A dotenv file that git does not have.
+
+    A template update overwrites a dotenv file that git ignores, and nothing brings your lines
+    back. A file that is not added yet is only a warning. The service starts all the same.
+
+    bad: .env* in an ignore file
+    good: !.env.production as the last line of .gitignore
+    """
     for file in rendered_files(subject):
         mark = git_mark(file)
         add = f"git add {file.name} && git commit"
@@ -227,4 +225,4 @@ def git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, returncode=127, stdout="", stderr="")
 
 
-ALL_RULES = tuple(sorted([*RULES, *BOOK], key=lambda rule: rule.id))
+ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))

@@ -1,4 +1,4 @@
-"""How the tools print, and what `cors show` and `cors rules` print."""
+"""How the tools print, and what `cors check`, `cors show` and `cors rules` print."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..audit import Rule
-from ..cli import Environment
+from ..cli import Environment, as_text
 from ..policy import STRICTNESSES
 
 
@@ -32,6 +32,27 @@ def table(*columns: str, markdown: bool = False) -> Table:
 def print_json(value: Any, console: Console) -> None:
     """Print a value as JSON, for programs: never coloured, never wrapped."""
     console.print(json.dumps(value, indent=2), markup=False, highlight=False, soft_wrap=True)
+
+
+# --- cors check -------------------------------------------------------------------------------
+
+
+def print_findings(examined: Iterable[Environment], output: str) -> None:
+    """Print findings as "text", as "json", or as workflow commands for "github"."""
+    if output == "text":
+        print(*(line for each in examined for line in as_text(each)), sep="\n")
+        return
+    found = [(each.name, finding) for each in examined for finding in each.findings]
+    if output == "json":
+        print(json.dumps([{"environment": name, **asdict(each)} for name, each in found], indent=2))
+        return
+    for name, finding in found:
+        # GitHub shows these beside the lines of a pull request.
+        file, _, line = finding.where.partition(":")
+        place = f"file={file},line={line}," if line.isdigit() else ""
+        text = f"{name}: {finding.variable} {finding.sentence}".replace("%", "%25")
+        text = text.replace("\r", "%0D").replace("\n", "%0A")
+        print(f"::{finding.severity} {place}title={finding.rule}::{text}")
 
 
 # --- cors show --------------------------------------------------------------------------------
