@@ -47,7 +47,7 @@ FIX = (
 
 @dataclass(frozen=True)
 class Case:
-    """A fetch, and what the dotenv file promises: `allowed`, or the name of a Reason of the model."""
+    """A fetch, and what the dotenv file promises: `allowed`, or a Reason of the model, by name."""
 
     fetch: Any
     promised: str
