@@ -1,68 +1,47 @@
 """The generated suite can fail: it catches every fault, and leaves harmless additions alone."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from .mutants import (
-    COVERED,
-    HARMLESS,
-    MUTANTS,
-    Addition,
-    Mutant,
-    catches,
-    changed,
-    service,
-    suite,
-)
+from .mutants.owners import ADDITIONS, COVERED
+from .mutants.plugin import FAULTS
+from .mutants.replacing import Fault
+from .mutants.running import Workshop, catches, catching, suite
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for the services that faults are put into copies of."""
-    return tmp_path_factory.mktemp("services")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("services"))
 
 
-def said(output: str) -> str:
-    """Return the end of what the suite said: who failed, and why."""
-    return output[-4000:]
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.sentence)
+def test_a_fault_is_caught(fault: Fault, workshop: Workshop) -> None:
+    _, output = workshop.run(fault, *catching(fault))
+    assert catches(fault, output), output[-4000:]
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.fault)
-def test_a_fault_is_caught(mutant: Mutant, services: Path, tmp_path: Path) -> None:
-    original = service(mutant.service, services)
-    project = changed(original, tmp_path / "project", mutant.change)
-    _, output = suite(project, mutant.test_file)
-    assert catches(mutant, output), said(output)
-
-
-@pytest.mark.parametrize("addition", HARMLESS, ids=lambda addition: addition.what)
-def test_what_a_user_adds_passes(addition: Addition, services: Path, tmp_path: Path) -> None:
-    original = service(addition.service, services)
-    project = changed(original, tmp_path / "project", *addition.changes)
-    for old, new in addition.renamed.items():
+@pytest.mark.parametrize("name", ADDITIONS)
+def test_what_a_user_adds_passes(name: str, workshop: Workshop) -> None:
+    addition = ADDITIONS[name]
+    project = workshop.edited("cookies", addition.edits)
+    if addition.renamed:
+        old, new = addition.renamed
         (project / old).rename(project / new)
     passed, output = suite(project, "tests/cors")
-    assert passed, said(output)
+    assert passed, output[-4000:]
     decisions = re.search(r"cors: ([0-9,]+) decisions in \d environments", output)
-    assert decisions, said(output)
+    assert decisions, output[-4000:]
     assert int(decisions[1].replace(",", "")) >= 1000
 
 
-@pytest.mark.parametrize(
-    ("addition", "mutant"), COVERED, ids=[mutant.fault for _, mutant in COVERED]
-)
-def test_what_a_user_adds_is_covered(
-    addition: Addition, mutant: Mutant, services: Path, tmp_path: Path
-) -> None:
-    original = service(addition.service, services)
-    project = changed(original, tmp_path / "project", *addition.changes, mutant.change)
-    _, output = suite(project, mutant.test_file)
-    assert catches(mutant, output), said(output)
+@pytest.mark.parametrize(("name", "fault"), COVERED, ids=[each.sentence for _, each in COVERED])
+def test_what_a_user_adds_is_covered(name: str, fault: Fault, workshop: Workshop) -> None:
+    _, output = workshop.run(fault, *catching(fault), edits=ADDITIONS[name].edits)
+    assert catches(fault, output), output[-4000:]
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:
-    names = [mutant.fault for mutant in MUTANTS] + [mutant.fault for _, mutant in COVERED]
+    names = [fault.sentence for fault in (*FAULTS, *(fault for _, fault in COVERED))]
     assert len(names) == len(set(names))
-    assert len(names) >= 60
+    assert len(names) >= 164

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .project import EXAMPLES, example, render, run_real_browser
+from .mutants.running import with_fault
+from .project import EXAMPLES, REAL_BROWSER, example, render, run, run_real_browser
 
 ONE_FRONT_END = {
     "environments": ["production"],
@@ -13,60 +14,32 @@ ONE_FRONT_END = {
     "credentials": "cookies",
 }
 
-# What is changed in cors/middleware.py or cors/policy.py, and a part of the sentence that follows.
-BREAKAGES = {
-    "everybody is let in": (
-        "        origin = origins[0]\n",
-        "        origin = origins[0]\n        return self._grant_to(origin)\n",
-        "production: https://evil.net may GET",
+# Faults of `mutants/`, and a part of the sentence that each of them leads to.
+BROKEN = {
+    "every origin is reflected": "production: https://evil.net may GET",
+    "an origin passes that ends like a listed one": "production: https://evilapp.acme.com may GET",
+    "credentials are forgotten": (
+        "must be 'true' when the request's credentials mode is 'include'"
     ),
-    "names that end alike are let in": (
-        "        grant = self._grants.get(origin)\n",
-        '        grant = self._grants.get(b"https://" + origin[origin.find(b"app.acme.com"):])\n'
-        "        if grant:\n            return self._grant_to(origin)\n",
-        "production: https://evilapp.acme.com may GET",
+    "one response header less is exposed": (
+        "production: https://app.acme.com may not read ['x-total-count']"
     ),
-    "credentials are lost": (
-        'access-control-allow-origin", origin), *self._credentials)',
-        'access-control-allow-origin", origin))',
-        "must be 'true' when the request's credentials mode is 'include'",
+    "the guard is not handed to the middleware": (
+        "production: a form on a page of https://evil.net runs"
     ),
-    "an exposed header is lost": (
-        'self._exposed = _header("expose-headers", expose_headers)',
-        "self._exposed = ()",
-        "production: https://app.acme.com may not read ['x-total-count']",
-    ),
-    "the guard is off": (
-        '"guard_writes": self.guard_writes,',
-        '"guard_writes": False,',
-        "production: a form on a page of https://evil.net runs",
-    ),
-    "an allowed preflight is refused": (
-        '"status": 204, "headers": headers',
-        '"status": 403, "headers": headers',
-        "production: https://app.acme.com may not PUT",
-    ),
-    "a method more is allowed": (
-        "_preflight_policy(allow_methods,",
-        '_preflight_policy([*allow_methods, "PURGE"],',
-        "production: https://app.acme.com may PURGE",
-    ),
-    "WebSockets are open": (
-        "and not self._may_connect(scope)",
-        "and False",
-        "production: https://evil.net may open a WebSocket",
-    ),
+    "allowed preflights are answered 403": "production: https://app.acme.com may not PUT",
+    "PURGE is allowed": "production: https://app.acme.com may PURGE",
+    "every page may open a WebSocket": "production: https://evil.net may open a WebSocket",
     "a crash is answered outside of the policy": (
-        "        await self._cors(scope, receive, send)\n",
-        "        await self._behind_errors(scope, receive, send)\n\n"
-        "    async def _behind_errors(self, scope: Scope, receive: Receive, send: Send) -> None:\n"
-        '        if scope.get("query_string", b"").startswith(b"raise"):\n'
-        "            await super().__call__(scope, receive, send)\n"
-        "            return\n"
-        "        await self._cors(scope, receive, send)\n",
-        "No 'Access-Control-Allow-Origin' header is present",
+        "No 'Access-Control-Allow-Origin' header is present"
     ),
 }
+
+
+@pytest.fixture(scope="module")
+def one_front_end(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A service with one front end, in production. Shared: copy it before you change it."""
+    return render(tmp_path_factory.mktemp("service") / "orders-api", ONE_FRONT_END)
 
 
 @pytest.mark.parametrize("name", [path.stem for path in EXAMPLES])
@@ -78,29 +51,25 @@ def test_chromium_does_what_every_example_promises(name: str, tmp_path: Path) ->
     assert "warning" not in result.stdout, result.stdout
 
 
-@pytest.mark.parametrize("name", BREAKAGES)
-def test_a_broken_policy_fails_with_a_sentence(name: str, tmp_path: Path) -> None:
-    old, new, sentence = BREAKAGES[name]
-    project = render(tmp_path / "project", ONE_FRONT_END)
-    files = [project / f"src/orders_api/cors/{name}.py" for name in ("middleware", "policy")]
-    (broken,) = (path for path in files if old in path.read_text())
-    broken.write_text(broken.read_text().replace(old, new))
-    result = run_real_browser(project, "-k", "production", "--tb=short", "-x")
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_policy_fails_with_a_sentence(fault: str, one_front_end: Path) -> None:
+    arguments, variables = with_fault(fault)
+    options = ("-k", "production", "--tb=short", "-x", *arguments)
+    result = run_real_browser(one_front_end, *options, **variables)
     if "passed" not in result.stdout and "failed" not in result.stdout:
         pytest.skip("no browser")
     assert result.returncode == 1, result.stdout + result.stderr
-    assert sentence in result.stdout, result.stdout
+    assert BROKEN[fault] in result.stdout, result.stdout
 
 
-def test_without_a_browser_it_is_skipped_unless_one_is_required(tmp_path: Path) -> None:
-    project = render(tmp_path / "project", ONE_FRONT_END)
+def test_without_a_browser_it_is_skipped_unless_one_is_required(one_front_end: Path) -> None:
     nowhere = {"CHROMIUM": "/no/such/chromium"}
-    skipped = run_real_browser(project, "-rs", CORS_REQUIRE_BROWSER="", **nowhere)
+    skipped = run_real_browser(one_front_end, "-rs", CORS_REQUIRE_BROWSER="", **nowhere)
     assert skipped.returncode == 0, skipped.stdout
-    assert "CHROMIUM=/no/such/chromium is no program" in skipped.stdout
-    required = run_real_browser(project, CORS_REQUIRE_BROWSER="1", **nowhere)
+    assert "CHROMIUM=/no/such/chromium is not a program" in skipped.stdout
+    required = run_real_browser(one_front_end, CORS_REQUIRE_BROWSER="1", **nowhere)
     assert required.returncode == 1
-    assert "CORS_REQUIRE_BROWSER=1, but CHROMIUM=/no/such/chromium is no" in required.stdout
+    assert "CORS_REQUIRE_BROWSER=1, but CHROMIUM=/no/such/chromium is not" in required.stdout
 
 
 def test_without_playwright_it_is_skipped_unless_it_is_required(tmp_path: Path) -> None:
@@ -108,10 +77,12 @@ def test_without_playwright_it_is_skipped_unless_it_is_required(tmp_path: Path) 
     (project / "src" / "playwright.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'playwright'\", name='playwright')\n"
     )
-    skipped = run_real_browser(project, "-rs", CORS_REQUIRE_BROWSER="")
+    # Not `run_real_browser`, whose Python has imported Playwright before.
+    pytest = ("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", REAL_BROWSER)
+    skipped = run(project, *pytest, "-rs", CORS_REQUIRE_BROWSER="")
     assert "1 skipped" in skipped.stdout
     assert "playwright is not installed: `uv add --dev playwright trustme`" in skipped.stdout
-    required = run_real_browser(project, CORS_REQUIRE_BROWSER="1")
+    required = run(project, *pytest, CORS_REQUIRE_BROWSER="1")
     assert required.returncode != 0
     assert "CORS_REQUIRE_BROWSER=1, but playwright is not installed" in required.stdout
 

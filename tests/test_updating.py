@@ -77,7 +77,9 @@ def test_the_commands_work_as_written(
 
     (orders / "tests" / "cors" / "test_caches.py").unlink()
     commit(orders, "Who needs caches")
-    assert run_suite(orders, "tests/cors/test_managed.py").returncode == 1
+    assert (
+        run_suite(orders, "tests/cors/test_configuration.py", "-k", "managed_file").returncode == 1
+    )
     shell(block("recopy"), orders)
     assert git(orders, "status", "--porcelain") == "?? tests/cors/test_caches.py\n"
     commit(orders, "We do")

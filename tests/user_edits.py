@@ -286,7 +286,7 @@ def edit_managed(service: Service) -> None:
 
 
 def delete_managed(service: Service) -> None:
-    service.file("tests/cors/test_errors.py").unlink()
+    service.file("tests/cors/test_writes.py").unlink()
 
 
 def deletion_is_loud(service: Service) -> None:
@@ -294,7 +294,7 @@ def deletion_is_loud(service: Service) -> None:
     if any(service.folder.rglob("*.rej")):
         return  # The way in which conflicts are told makes no difference here.
     name = "test_every_managed_file_is_there"
-    code = f"from tests.cors.test_managed import {name}; {name}()"
+    code = f"from tests.cors.test_configuration import {name}; {name}()"
     result = run(service.folder, "python", "-c", code)
     assert result.returncode == 1
     assert "copier recopy" in result.stderr

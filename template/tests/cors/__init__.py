@@ -1,5 +1,5 @@
-"""The proof of the CORS policy, managed by the template: updates replace this folder.
+"""The tests of the CORS policy, managed by the template: updates replace this folder.
 
-Every environment that has a dotenv file is asked the questions that browsers, attackers and caches
-ask. What it should answer is read from the dotenv file alone, never from the code under test.
+Every environment that has a dotenv file gets the requests that browsers, attackers and caches send.
+The expected responses are read from the dotenv files alone, never from the code under test.
 """

@@ -6,47 +6,46 @@ from typing import Any
 
 import pytest
 
-from .expected import environments
-from .service import Service
+from .service import Service, environments
 
-refused: set[str] = set()
+# Environments whose service was created, or is being created. A second attempt would fail in the
+# same way.
+attempted: set[str] = set()
 
 
 @cache
 def service_of(environment: str) -> Service:
-    """Return the service of an environment, made once; what the audit refuses is said once."""
-    if environment in refused:
-        pytest.skip(f"{environment} does not start, as said above")
-    refused.add(environment)
-    service = Service(environment)
-    refused.discard(environment)
-    return service
+    """Return the service of an environment. If it does not start, only the first test fails."""
+    if environment in attempted:
+        pytest.skip(f"{environment} does not start: see the first failure")
+    attempted.add(environment)
+    return Service(environment)
 
 
 @pytest.fixture(params=environments())
 def service(request: pytest.FixtureRequest) -> Service:
-    """Every environment that has a dotenv file, one after the other."""
+    """The service in every environment that has a dotenv file, one after the other."""
     return service_of(request.param)
 
 
 @pytest.fixture
 def origins(service: Service) -> tuple[str, ...]:
-    """Who may call; skips where nobody may, which `test_strangers` proves."""
+    """The allowed origins. Skips where there are none: `test_other_sites` covers that."""
     if not service.expected.origins:
-        pytest.skip(f"{service.environment} lists no origin")
+        pytest.skip(f"{service.environment} allows no origin")
     return service.expected.origins
 
 
 @pytest.fixture(autouse=True)
 def count_decisions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Count how often a service was asked, in a form that parallel runs hand on."""
+    """Count the requests of a test, where parallel runs pass the number on."""
     before = Service.decisions
     yield
     request.node.user_properties.append(("decisions", Service.decisions - before))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say how much the suite has proven."""
+    """Print how many requests the suite has judged."""
     reports = [report for kind in terminalreporter.stats.values() for report in kind]
     decisions = sum(
         dict(report.user_properties).get("decisions", 0)
@@ -54,5 +53,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if getattr(report, "when", "") == "teardown"
     )
     if decisions:
-        told = f"cors: {decisions:,} decisions in {len(environments())} environments"
-        terminalreporter.write_line(told)
+        count = len(environments())
+        terminalreporter.write_line(f"cors: {decisions:,} decisions in {count} environments")

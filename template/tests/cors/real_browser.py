@@ -1,10 +1,12 @@
 """Real pages in a real Chromium, at any origin and without a network.
 
 Chromium is told that every host name is on this machine, where one server answers for all pages and
-another for the service. Playwright's `route()` has no part in it: while that is active Playwright
-answers preflights by itself, and pages that it makes up are blocked for reasons that are not CORS.
+another for the service. The key of their certificate is new each time, and Chromium is told not to
+check it. Playwright's `route()` is not used: while it is active, Playwright answers preflights by
+itself, and pages that it makes up are blocked for reasons other than CORS.
 
-All of it runs in one thread with an event loop of its own: other tests must not meet a running one.
+Everything runs in one thread with an event loop of its own, so that no other test meets a running
+loop.
 """
 
 from __future__ import annotations
@@ -12,20 +14,25 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
+import ssl
 import sys
+import tempfile
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from threading import Thread
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+import trustme
+import uvicorn
 from playwright.async_api import Browser, Frame, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
-
-from .real_servers import CLOSED, OPEN, OWN_PAGE, App, Wire, serve
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 SERVICE = "https://service.acme-api.net"
 
@@ -68,23 +75,33 @@ SANDBOX = """() => new Promise((done) => {
   document.body.append(frame);
 })"""
 
+# Served here and not by the service: what any page may read, what none may read, and a page.
+OPEN, CLOSED, OWN_PAGE = "/cors-control/open", "/cors-control/closed", "/cors-control/page"
+EMPTY_PAGE = b"<!doctype html><title>A page</title><link rel=icon href=data:,><body>A page</body>"
+
+HTML = (b"content-type", b"text/html")
+GRANT_ALL = [(b"access-control-allow-origin", b"*"), (b"access-control-allow-methods", b"*"), HTML]
+
+# The path and the second argument of a `fetch()`.
+Call = tuple[str, dict[str, Any]]
+
 T = TypeVar("T")
 numbers = count(1)
 
 
 class UnavailableError(Exception):
-    """There is no Chromium here that can be started."""
+    """No Chromium can be started here. The text says why."""
 
 
 class ElsewhereError(Exception):
-    """Chromium opened another page, as it does where a name is known to be https only."""
+    """Chromium opened another page, as it does for a name that it knows to be https only."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What became of one fetch: what its script and the console got, and what reached the server.
+    """What one fetch led to: for its script, in the console, and at the server.
 
-    `status` is None if the script got an error, and 0 for a response that it may not look into.
+    `status` is None if the script got an error, and 0 for a response that it may not read.
     """
 
     status: int | None
@@ -94,45 +111,30 @@ class Seen:
     arrived: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Control:
-    """A fetch whose end is known beforehand, to see that it is CORS that decides, and it alone."""
-
-    path: str
-    method: str
-    status: int | None
-    arrived: tuple[str, ...]
-    headers: tuple[tuple[str, str], ...] = ()
-    credentials: str = "omit"
-    mode: str = "cors"
-    body: bytes = b""
-
-
 def numbered(path: str) -> str:
-    """Return the path as one that was never asked for, so that no cache has the answer."""
+    """Return the path with a new number in its query, so that no cache has a response for it."""
     return f"{path}{'&' if '?' in path else '?'}n={next(numbers)}"
 
 
 def find_chromium() -> str | None:
-    """Return the program that CHROMIUM or the PATH names; None leaves it to Playwright."""
+    """Return the program that CHROMIUM names or that is on the PATH, None for Playwright's own."""
     named = os.environ.get("CHROMIUM")
     if not named:
         return next(filter(None, map(shutil.which, PROGRAMS)), None)
     program = shutil.which(named)
     if program is None:
-        raise UnavailableError(f"CHROMIUM={named} is no program")
+        raise UnavailableError(f"CHROMIUM={named} is not a program")
     return program
 
 
 class Chromium:
-    """One browser with its pages, and the service that they call.
+    """A browser with its pages, and the service that they call.
 
     Use it in a `with` block, which raises UnavailableError where there is no browser. A page stays
     open for the next test that needs its origin.
     """
 
     def __init__(self) -> None:
-        """Start nothing yet."""
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._stack = AsyncExitStack()
@@ -151,20 +153,15 @@ class Chromium:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop()
 
     @property
     def version(self) -> str:
-        """Return the browser's version."""
+        """The browser's version."""
         return self._browser.version
 
-    def serve(self, app: App) -> None:
+    def serve(self, app: ASGIApp) -> None:
         """Let this app be the service from now on."""
         self._wire.app = app
 
@@ -177,8 +174,9 @@ class Chromium:
         return True
 
     def fetch(self, origin: str, wanted: Iterable[Any], script: str = FETCH) -> list[Seen]:
-        """Let a page do these fetches, described as for the model, each to a `numbered` path."""
-        return self._run(self._tab(origin).fetch(list(wanted), script))
+        """Run these fetches on a page. Each is a Fetch of the model, to a `numbered` path."""
+        calls = [(fetch.path, options(fetch)) for fetch in wanted]
+        return self._run(self._tab(origin).fetch(calls, script))
 
     def websocket(self, origin: str, path: str) -> bool:
         """Whether a page may open a WebSocket."""
@@ -213,7 +211,7 @@ class Chromium:
         return browser
 
     async def _open(self, origin: str) -> Tab:
-        """Open a page, and see that nothing but CORS decides what it may fetch."""
+        """Open a page, and check that nothing but CORS decides what it may fetch."""
         page = await self._context.new_page()
         frame = page.main_frame
         if origin == "null":
@@ -230,7 +228,7 @@ class Chromium:
         return tab
 
     def _stop(self) -> None:
-        """Stop everything, in the opposite order."""
+        """Stop everything, in the reverse order."""
         self._run(self._stack.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -247,43 +245,44 @@ class Tab:
         self._console: list[str] = []
         page.on("console", lambda message: self._console.append(message.text))
 
-    async def fetch(self, wanted: Sequence[Any], script: str = FETCH) -> list[Seen]:
-        """Do all these fetches at once, and tell what became of each."""
-        calls = [[SERVICE + fetch.path, options(fetch)] for fetch in wanted]
-        results = await self._frame.evaluate(script, calls)
-        found = zip(wanted, results, strict=True)
-        return [await self._seen(fetch.path, result) for fetch, result in found]
+    async def fetch(self, calls: Sequence[Call], script: str = FETCH) -> list[Seen]:
+        """Run all these fetches at once, and return what each led to."""
+        urls = [[SERVICE + path, options] for path, options in calls]
+        results = await self._frame.evaluate(script, urls)
+        found = zip(calls, results, strict=True)
+        return [await self._seen(path, result) for (path, _), result in found]
 
     async def websocket(self, path: str) -> bool:
-        """Open a WebSocket, and tell whether the service took it."""
+        """Whether the service accepts a WebSocket of this page."""
         return bool(await self._frame.evaluate(WEBSOCKET, SERVICE.replace("http", "ws") + path))
 
     async def submit(self, path: str) -> tuple[str, ...]:
-        """Submit a form as the page's user would, and return what reached the server."""
+        """Submit a form as a user would, and return the methods that reached the server."""
         await self._frame.evaluate(FORM, SERVICE + path)
         return self._wire.arrived(path)
 
     async def check_controls(self, *, is_own: bool) -> None:
-        """Raise RuntimeError unless this page reaches the server, and CORS can stop it."""
-        asks = () if is_own else ("OPTIONS",)
-        controls = [
-            Control(numbered(OPEN), "GET", 200, ("GET",)),
-            Control(numbered(OPEN), "PUT", 200, (*asks, "PUT")),
+        """Raise RuntimeError unless this page reaches the server and CORS can block it."""
+        asks = [] if is_own else ["OPTIONS"]
+        # Path, method, the status that the script must get, the methods that must arrive.
+        controls: list[tuple[str, str, int | None, list[str]]] = [
+            (numbered(OPEN), "GET", 200, ["GET"]),
+            (numbered(OPEN), "PUT", 200, [*asks, "PUT"]),
         ]
         if not is_own:
             controls += [
-                Control(numbered(CLOSED), "GET", None, ("GET",)),
-                Control(numbered(CLOSED), "PUT", None, ("OPTIONS",)),
+                (numbered(CLOSED), "GET", None, ["GET"]),
+                (numbered(CLOSED), "PUT", None, ["OPTIONS"]),
             ]
-        for control, seen in zip(controls, await self.fetch(controls), strict=True):
-            as_known = (seen.status, seen.arrived) == (control.status, control.arrived)
+        results = await self.fetch([(path, {"method": method}) for path, method, *_ in controls])
+        for (path, method, status, arrived), seen in zip(controls, results, strict=True):
             named = seen.status is not None or "blocked by CORS policy" in seen.console
-            if not (as_known and named):
-                raise RuntimeError(f"this page proves nothing: {control} became {seen}")
+            if (seen.status, [*seen.arrived]) != (status, arrived) or not named:
+                raise RuntimeError(f"this page cannot be used: {method} {path} led to {seen}")
 
     async def _seen(self, path: str, result: dict[str, Any]) -> Seen:
         error = result.get("error", "")
-        # What `fetch()` refuses by itself is no matter for the console.
+        # Nothing is printed for arguments that `fetch()` itself refuses.
         said = error and "Failed to execute" not in error
         return Seen(
             status=result.get("status"),
@@ -294,7 +293,7 @@ class Tab:
         )
 
     async def _said_of(self, path: str) -> str:
-        """Return what the console says of a fetch; it comes by another way, perhaps later."""
+        """Return the console's text about a fetch. It may arrive later than the result."""
         for _ in range(250):
             for text in self._console:
                 if f"'{SERVICE}{path}'" in text:
@@ -304,7 +303,7 @@ class Tab:
 
 
 def options(fetch: Any) -> dict[str, Any]:
-    """Return the second argument of `fetch()`."""
+    """Return the second argument of `fetch()` for a Fetch of the model."""
     found = {
         "method": fetch.method,
         "headers": [list(pair) for pair in fetch.headers],
@@ -312,3 +311,114 @@ def options(fetch: Any) -> dict[str, Any]:
         "mode": fetch.mode,
     }
     return found | ({"body": fetch.body.decode()} if fetch.body else {})
+
+
+# --- The servers ------------------------------------------------------------------------------
+
+
+class Wire:
+    """An app in front of the service: it records what arrives, and responds to the controls."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+        self._arrived: dict[str, list[str]] = {}
+
+    def arrived(self, path: str) -> tuple[str, ...]:
+        """Return the methods that arrived for a path with its query, in order."""
+        return tuple(self._arrived.get(path, ()))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to a control, and pass everything else to the service."""
+        path = scope["path"]
+        url = f"{path}?{scope['query_string'].decode('latin-1')}"
+        self._arrived.setdefault(url, []).append(scope.get("method", "WEBSOCKET"))
+        if path in (OPEN, CLOSED, OWN_PAGE):
+            headers = [HTML] if path == CLOSED else GRANT_ALL
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": EMPTY_PAGE})
+        elif self.app is not None:
+            await self.app(scope, receive, send)
+
+
+class PageHandler(BaseHTTPRequestHandler):
+    """Responds to every request with the same empty page."""
+
+    def do_GET(self) -> None:
+        """Send the page."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(EMPTY_PAGE)))
+        self.end_headers()
+        self.wfile.write(EMPTY_PAGE)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing: the output belongs to the tests."""
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves TLS and plain HTTP on one port, so that any origin can be mapped to it."""
+
+    daemon_threads = True
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        super().__init__(("127.0.0.1", 0), PageHandler)
+        self._tls = tls
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Look at the first byte: a TLS handshake begins with 0x16, no HTTP request does."""
+        if request.recv(1, socket.MSG_PEEK) != b"\x16":
+            super().finish_request(request, client_address)
+            return
+        with self._tls.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing: browsers open connections in advance and drop them."""
+
+
+async def serve(wire: Wire, name: str, stack: AsyncExitStack) -> tuple[int, int]:
+    """Start both servers until the stack closes. Return the ports of the service and the pages."""
+    certificate = trustme.CA().issue_cert(name)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(tls)
+    pages = PageServer(tls)
+    stack.callback(pages.server_close)
+    Thread(target=pages.serve_forever, daemon=True).start()
+    stack.callback(pages.shutdown)
+
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    port: int = listening.getsockname()[1]
+    server = uvicorn.Server(service_config(wire, certificate))
+    task = asyncio.create_task(server.serve([listening]))
+
+    async def stop() -> None:
+        # Without force it would wait for the WebSockets that pages keep open.
+        server.should_exit = server.force_exit = True
+        await task
+
+    stack.push_async_callback(stop)
+    return port, pages.server_port
+
+
+def service_config(wire: Wire, certificate: trustme.LeafCert) -> uvicorn.Config:
+    """Return uvicorn's configuration. The certificate is in a file only while it is read."""
+    with tempfile.TemporaryDirectory() as directory:
+        key = Path(directory, "key.pem")
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(key))
+        config = uvicorn.Config(
+            wire,
+            # It accepts any method. httptools answers 400 to methods that it does not know.
+            http="h11",
+            # As in all other tests here: none may need the service's database.
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            # The model sees only the headers of the service.
+            server_header=False,
+            date_header=False,
+            ssl_certfile=key,
+        )
+        config.load()
+    return config

@@ -1,32 +1,172 @@
-"""The service under test, found by what pyproject.toml serves: nothing here knows its name."""
+"""The service under test, and what the dotenv files of each environment promise.
+
+The promise is read here, independently of the code under test. The service is found by what
+pyproject.toml serves: nothing here knows its name.
+"""
 
 import asyncio
+import json
 import os
+import re
 import tomllib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
+from dotenv import dotenv_values
 from fastapi import FastAPI, Request, Response, WebSocket
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .expected import ROOT, Expected, expected
+ROOT = Path(__file__).resolve().parents[2]
 
-# A path that no service has. What is served there lies inside all of the service's middleware.
+# A path that no service has. The suite's own route at this path lies inside all of the service's
+# middleware, and can give any response that a test needs.
 PROBE = "/cors-suite"
 OWN_ORIGIN = "https://service.acme-api.net"
-EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "PURGE"]
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+OTHER_SITE = "https://evil.net"
 
-# A route of yours has this long to begin its answer, and then this long to end it: what matters
-# here are its headers, and a stream of events has no end.
-PATIENCE, REST = 3.0, 0.25
+# Names of the Fetch Standard, as a copy: the one in cors/ is under test.
+SAFELISTED_METHODS = ("GET", "HEAD", "POST")
+SAFELISTED_RESPONSE_HEADERS = {
+    *("cache-control", "content-language", "content-length", "content-type"),
+    *("expires", "last-modified", "pragma"),
+}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "PURGE"]
+
+# As many origins show every mistake of a comparison. Each costs a thousand requests.
+MOST_ORIGINS = 4
+
+# Seconds that a route of yours has to start its response, and then to end it. Only the headers
+# matter here, and a stream of events never ends.
+START_TIMEOUT, END_TIMEOUT = 3.0, 0.25
+
+
+# --- What the dotenv files promise ------------------------------------------------------------
+
+
+def environments() -> list[str]:
+    """Return the names of the environments that have a dotenv file."""
+    names = (path.name.removeprefix(".env.") for path in ROOT.glob(".env.*"))
+    # Other characters mean a .local file, an editor's copy, or the .rej file of an update.
+    return sorted(n for n in names if n != "example" and re.fullmatch("[a-z0-9][a-z0-9_-]*", n))
+
+
+def items(text: str | None) -> tuple[str, ...]:
+    """Return the items of a list that is written with commas or as JSON."""
+    text = (text or "").strip()
+    found = json.loads(text) if text.startswith("[") else text.split(",")
+    return tuple(item.strip() for item in found if item.strip())
+
+
+def split(origin: str) -> tuple[str, str, str]:
+    """Return scheme, host and port. The port is empty or begins with its colon."""
+    scheme, _, authority = origin.partition("://")
+    host, bracket, port = authority.partition("]")
+    if not bracket:
+        host, colon, port = authority.partition(":")
+        return scheme, host, colon + port
+    return scheme, host + bracket, port
+
+
+def sample(listed: str) -> str:
+    """Return an origin that a pattern matches. An exact origin is its own sample."""
+    return listed.replace(":*", ":4711").replace("*", "pr-12")
+
+
+def a_few(origins: Sequence[str]) -> Sequence[str]:
+    """Return at most MOST_ORIGINS of the origins, the first and the last among them."""
+    return [*origins[: MOST_ORIGINS - 1], *origins[MOST_ORIGINS - 1 :][-1:]]
+
+
+def matches(listed: str, origin: str) -> bool:
+    """Whether an entry of the list, exact or with one *, allows this origin."""
+    if listed.endswith(":*"):
+        # Without a port, a browser means the default port of the scheme.
+        port = "(:[1-9][0-9]{0,4})?"
+        return re.fullmatch(re.escape(listed.removesuffix(":*")) + port, origin) is not None
+    if "*" not in listed:
+        return listed == origin
+    before, after = map(re.escape, listed.split("*"))
+    label = split(origin)[1].partition(".")[0]
+    return re.fullmatch(f"{before}[a-z0-9-]+{after}", origin) is not None and label == label.strip(
+        "-"
+    )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the dotenv files of an environment promise. `listed` holds origins and patterns."""
+
+    environment: str
+    listed: tuple[str, ...]
+    credentials: bool
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    exposed: tuple[str, ...]
+    max_age: int
+    public_paths: tuple[str, ...]
+    guard_writes: bool
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Who may call: every exact origin, and one sample of each pattern."""
+        return tuple(dict.fromkeys(map(sample, self.listed)))
+
+    @property
+    def credentials_mode(self) -> str:
+        """The credentials mode that a front end of this service uses."""
+        return "include" if self.credentials else "omit"
+
+    def allows(self, origin: str) -> bool:
+        """Whether exactly this text may call."""
+        return any(matches(listed, origin) for listed in self.listed)
+
+    def is_public(self, path: str) -> bool:
+        """Whether every site may call this path."""
+        return any(f"{path}/".startswith(prefix.rstrip("/") + "/") for prefix in self.public_paths)
+
+    @property
+    def public_probes(self) -> list[str]:
+        """The path of the suite's own route below each public path."""
+        return [prefix.rstrip("/") + PROBE for prefix in self.public_paths]
+
+
+def expected(environment: str) -> Expected:
+    """Read what the dotenv files of an environment promise. The .local file comes last and wins."""
+    values: dict[str, str | None] = {}
+    for suffix in ("", ".local"):
+        file = ROOT / f".env.{environment}{suffix}"
+        # Without interpolation: Docker and Kubernetes replace no ${NAME} either.
+        found = dotenv_values(file, encoding="utf-8-sig", interpolate=False)
+        values |= {name.upper(): value for name, value in found.items()}
+
+    def switch(name: str) -> bool:
+        return (values.get(name) or "false").strip().lower() in ("true", "1", "yes", "on", "t", "y")
+
+    methods = values.get("CORS_ALLOW_METHODS")
+    return Expected(
+        environment=environment,
+        listed=items(values.get("CORS_ALLOWED_ORIGINS")),
+        credentials=switch("CORS_ALLOW_CREDENTIALS"),
+        methods=SAFELISTED_METHODS if methods is None else items(methods),
+        headers=items(values.get("CORS_ALLOW_HEADERS")),
+        exposed=items(values.get("CORS_EXPOSE_HEADERS")),
+        max_age=int(values.get("CORS_MAX_AGE") or "600"),
+        public_paths=items(values.get("CORS_PUBLIC_PATHS")),
+        guard_writes=switch("CORS_GUARD_WRITES"),
+    )
+
+
+# --- Finding and creating the app -------------------------------------------------------------
 
 
 @cache
@@ -36,14 +176,14 @@ def served() -> str:
     return str(pyproject["tool"]["fastapi"]["entrypoint"])
 
 
-def entrypoint() -> str:
+def main_module() -> str:
     """Return the module of what is served, such as `orders_api.main`."""
     return served().partition(":")[0]
 
 
 def package_module(name: str) -> Any:
-    """Import a module of the service's package, such as `cors.tool.browser`."""
-    return import_module(f"{entrypoint().rpartition('.')[0]}.{name}")
+    """Import a module of the service's package, such as `cors.findings`."""
+    return import_module(f"{main_module().rpartition('.')[0]}.{name}")
 
 
 browser = package_module("cors.tool.browser")
@@ -52,36 +192,42 @@ asgi = package_module("cors.tool.asgi_transport")
 
 @contextmanager
 def only_dotenv() -> Iterator[None]:
-    """Hide the variables of whoever runs the tests: the dotenv files are what is judged."""
+    """Hide the CORS_ variables of whoever runs the tests: the dotenv files are under test."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CORS_")}
     with patch.dict(os.environ, kept, clear=True):
         yield
 
 
 def create_app(environment: str) -> FastAPI:
-    """Return a new application for an environment, or fail with what the audit says."""
-    settings_module = package_module("cors.findings")
+    """Return a new application for an environment, or fail with the findings of the audit."""
+    findings = package_module("cors.findings")
     try:
         with only_dotenv(), patch.dict(os.environ, {"ENVIRONMENT": environment}):
             settings = package_module("settings").Settings.load(environment, ROOT)
-            app = import_module(entrypoint()).create_app(settings)
-    except settings_module.ConfigurationError as error:
+            app = import_module(main_module()).create_app(settings)
+    except findings.ConfigurationError as error:
         pytest.fail(str(error), pytrace=False)
-    assert isinstance(app, FastAPI), f"create_app returns no FastAPI but {type(app).__name__}"
+    assert isinstance(app, FastAPI), (
+        f"create_app returned {type(app).__name__}: return the CORSFastAPI itself, and add "
+        "middleware with app.add_middleware"
+    )
     return app
 
 
 def refuse_broken_environment() -> None:
-    """Stop pytest with the findings, before anything imports a service that does not start."""
+    """Stop pytest with the findings if the service does not start, before a test imports it."""
     findings = package_module("cors.findings")
     try:
-        import_module(entrypoint())
+        import_module(main_module())
     except findings.ConfigurationError as error:
         pytest.exit(str(error), returncode=1)
 
 
-class Doorkeeper:
-    """Stands between the policy and your middleware: notes what passes, lets it in on demand."""
+# --- The service ------------------------------------------------------------------------------
+
+
+class Checkpoint:
+    """Middleware just inside the policy. It records what arrives, and can end it there."""
 
     def __init__(self, app: ASGIApp, service: "Service") -> None:
         self.app = app
@@ -92,23 +238,23 @@ class Doorkeeper:
             await self.app(scope, receive, send)
             return
         self.service.passed.append(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}")
-        if self.service.is_closed:
+        if self.service.is_dry_run:
             return
         in_front = self.service.is_probe_in_front and PROBE in scope["path"]
         async with asyncio.timeout(None) as limit:
 
-            async def hurry(message: Message) -> None:
+            async def send_in_time(message: Message) -> None:
                 if message["type"] == "http.response.start":
-                    limit.reschedule(asyncio.get_running_loop().time() + REST)
+                    limit.reschedule(asyncio.get_running_loop().time() + END_TIMEOUT)
                 await send(message)
 
-            await (self.service.probes if in_front else self.app)(scope, receive, hurry)
+            await (self.service.probes if in_front else self.app)(scope, receive, send_in_time)
 
 
 class Service:
-    """One environment's service with a probe in it, and what its dotenv file promises."""
+    """The service in one environment, with the suite's own routes in it."""
 
-    # How often any service was asked; conftest.py puts the sum under the results.
+    # How many requests any service was asked to decide on. conftest.py prints the sum.
     decisions: ClassVar[int] = 0
 
     def __init__(self, environment: str) -> None:
@@ -116,33 +262,32 @@ class Service:
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
         self.own_routes = tuple(package_module("cors.app").app_routes(self.app))
+        # Mounted apps without routes to look at, such as static files.
         mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
-        # Paths in what is mounted without routes to look at.
         self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]
-        # What got as far as the probe, and what got past the policy at all.
+        # What reached the suite's own routes, and what got past the policy at all.
         self.handled: list[str] = []
         self.passed: list[str] = []
-        self.is_closed = False
-        prefixes = dict.fromkeys(prefix.rstrip("/") for prefix in self.expected.public_paths)
-        self.probes = Router(
-            [route for prefix in {"": None, **prefixes} for route in self.probe(prefix)]
-        )
+        self.is_dry_run = False
+        paths = dict.fromkeys([PROBE, *self.expected.public_probes])
+        self.probes = Router([route for path in paths for route in self.probe(path)])
         # In front of yours, one of which may take every path there is.
         self.app.router.routes[:0] = self.probes.routes
-        self.app.add_middleware(Doorkeeper, service=self)
-        self.transport = asgi.ASGITransport(self.app, OWN_ORIGIN, PATIENCE)
-        # Where middleware of yours turns strangers away, who have no login, say.
+        self.app.add_middleware(Checkpoint, service=self)
+        self.transport = asgi.ASGITransport(self.app, OWN_ORIGIN, START_TIMEOUT)
+        # Your middleware may answer every request by itself, for example because a login is
+        # missing. Then the suite's own routes have to lie in front of it.
         self.is_probe_in_front = False
-        self.send("GET", PROBE, {})
+        self.send("GET", PROBE)
         self.is_probe_in_front = not self.handled
 
-    def probe(self, prefix: str) -> list[BaseRoute]:
-        """Return, below a prefix, a route that can answer anything, and a WebSocket."""
+    def probe(self, path: str) -> list[BaseRoute]:
+        """Return a route at this path that gives any response, and a WebSocket below it."""
 
-        async def answer(request: Request) -> Response:
+        async def respond(request: Request) -> Response:
             self.handled.append(request.method)
             if request.query_params.get("raise"):
-                raise RuntimeError("the suite wants to see how a crash is answered")
+                raise RuntimeError("raised on purpose: the suite looks at the response to a crash")
             response = Response("probe", int(request.query_params.get("status", "200")))
             for name in (*self.expected.exposed, "X-Not-Exposed"):
                 if name != "*" and name.lower() not in ("content-length", "content-type"):
@@ -160,47 +305,53 @@ class Service:
             await websocket.close()
 
         return [
-            Route(f"{prefix}{PROBE}", answer, methods=EVERY_METHOD),
-            WebSocketRoute(f"{prefix}{PROBE}/socket", accept),
+            Route(path, respond, methods=EVERY_METHOD),
+            WebSocketRoute(f"{path}/socket", accept),
         ]
 
     @cached_property
     def own_paths(self) -> list[str]:
         """The paths of the service's own GET routes, with every parameter filled in."""
         paths = [filled(route.path) for route in self.own_routes if "GET" in route.methods]
-        paths += self.mounted_paths
-        return [path for path in dict.fromkeys(paths) if self.is_answered(path)]
+        return [path for path in dict.fromkeys(paths + self.mounted_paths) if self.responds(path)]
 
-    def is_answered(self, path: str) -> bool:
-        """Whether a GET is answered at all; who waits for an event, say, cannot be judged."""
+    @property
+    def own_websockets(self) -> list[str]:
+        """The paths of the service's own WebSockets, with every parameter filled in."""
+        return [filled(route.path) for route in self.own_routes if route.is_websocket]
+
+    def responds(self, path: str) -> bool:
+        """Whether GET gets a response in time. One that waits for an event cannot be judged."""
         try:
-            self.send("GET", path, {})
+            self.send("GET", path)
         except TimeoutError:
-            warnings.warn(f"GET {path} is not judged: no answer in {PATIENCE} s", stacklevel=2)
+            message = f"GET {path} is not tested: no response within {START_TIMEOUT} s"
+            warnings.warn(message, stacklevel=2)
             return False
         return True
 
     @contextmanager
-    def closed(self) -> Iterator[list[str]]:
-        """Yield what gets past the policy meanwhile, where it ends: nothing of yours runs."""
+    def dry_run(self) -> Iterator[list[str]]:
+        """Yield what gets past the policy meanwhile. None of the service's own code runs."""
         self.passed.clear()
-        self.is_closed = True
+        self.is_dry_run = True
         try:
             yield self.passed
         finally:
-            self.is_closed = False
+            self.is_dry_run = False
 
     def fetch(self, origin: str, method: str = "GET", path: str = PROBE, **options: Any) -> Any:
-        """Fetch as a browser's page of this origin does."""
-        cookie = options.pop("cookie", "session=stolen")
+        """Fetch as a browser does for a page of this origin."""
         Service.decisions += 1
-        page = browser.Browser(self.transport, OWN_ORIGIN, cookie=cookie)
+        page = browser.Browser(self.transport, OWN_ORIGIN, cookie="session=stolen")
         return page.fetch(browser.Fetch(origin, method, path, **options))
 
-    def send(self, method: str, path: str, headers: dict[str, str] | list[tuple[str, str]]) -> Any:
-        """Send one raw request, as no browser has to agree to."""
+    def send(
+        self, method: str, path: str, headers: dict[str, str] | list[tuple[str, str]] | None = None
+    ) -> Any:
+        """Send one raw request, which no browser has to agree to."""
         Service.decisions += 1
-        pairs = tuple(headers.items() if isinstance(headers, dict) else headers)
+        pairs = tuple(headers.items() if isinstance(headers, dict) else headers or ())
         return self.transport(browser.Request(method, path, pairs))
 
     def preflight(self, origin: str, method: str, path: str = PROBE, headers: str = "") -> Any:
@@ -210,35 +361,34 @@ class Service:
             asked["Access-Control-Request-Headers"] = headers
         return self.send("OPTIONS", path, asked)
 
-    def opens(self, path: str, *origins: str) -> bool:
-        """Shake hands for a WebSocket with these Origin lines, and tell whether it is accepted."""
+    def opens_websocket(self, path: str, *origins: str) -> bool:
+        """Whether a WebSocket handshake with these Origin lines is accepted."""
         Service.decisions += 1
         lines = tuple(("origin", origin) for origin in origins)
         return bool(self.transport.websocket(path, lines).status == 101)
 
-    def said(self, origin: str, method: str, path: str, what: str) -> str:
-        """Return a failure as a sentence."""
-        return f"{self.environment}: {origin} may not {method} {path}: {what}"
+    def blocked(self, origin: str, method: str, path: str, why: str) -> str:
+        """Return the sentence for a request that is blocked although it is allowed."""
+        return f"{self.environment}: {origin} may not {method} {path}: {why}"
 
 
 def filled(path: str) -> str:
-    """Return a route's path with something in the place of each parameter."""
-    parts = path.split("{")
-    return parts[0] + "".join("1" + part.partition("}")[2] for part in parts[1:])
+    """Return a route's path with a 1 in the place of each parameter."""
+    return re.sub(r"\{.*?\}", "1", path)
 
 
-def sentences(found: list[str]) -> str:
-    """Return what a failure says of all that was found; of very much, the beginning."""
+def report(found: list[str], fix: str) -> str:
+    """Return the message of a failure: what was found, of very much the beginning; what to do."""
     more = [f"and {len(found) - 10} more"] if len(found) > 10 else []
-    return "\n".join([*found[:10], *more])
+    return "\n".join([*found[:10], *more, fix])
 
 
-def granted(response: Any) -> dict[str, str]:
+def cors_headers(response: Any) -> dict[str, str]:
     """Return the Access-Control-* headers of a response, names in lower case."""
     pairs = ((name.lower(), value) for name, value in response.headers)
     return {name: value for name, value in pairs if name.startswith("access-control-")}
 
 
-def header(response: Any, name: str) -> list[str]:
-    """Return every line of a response header."""
+def header_lines(response: Any, name: str) -> list[str]:
+    """Return the value of every line of a response header."""
     return [value for key, value in response.headers if key.lower() == name]

@@ -1,4 +1,4 @@
-"""The configuration is judged before it is served: what the rules refuse does not start."""
+"""The configuration is audited before it is served: what a rule refuses does not start."""
 
 import os
 import subprocess
@@ -10,11 +10,20 @@ import pytest
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from .expected import ROOT, SAFELISTED_METHODS, environments
-from .service import Service, create_app, only_dotenv, package_module, sentences, served
+from .service import (
+    ROOT,
+    SAFELISTED_METHODS,
+    Service,
+    create_app,
+    environments,
+    main_module,
+    only_dotenv,
+    package_module,
+    report,
+    served,
+)
 
-# Lines of a production's dotenv file, several separated by a line break, and the rule that refuses
-# the last of them.
+# Lines of a dotenv file for production, and the rule that refuses the last of them.
 REFUSED = {
     'CORS_ALLOWED_ORIGINS=["https://app.acme.com"': "CORS001",
     "CORS_ALLOWED_ORIGINS=*": "CORS003",
@@ -53,35 +62,26 @@ REFUSED = {
 
 CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"
 
+RESTORE_CORS = "The code in cors/ was changed: restore it."
+BRING_BACK = "uvx copier recopy --defaults --vcs-ref=:current: --skip='*'"
+
 
 def load(environment: str | None, directory: Path) -> Any:
-    """Read an environment from the dotenv files of a folder."""
+    """Read the settings of an environment from the dotenv files of a folder."""
     settings = package_module("cors.settings").CORSSettings
     with only_dotenv():
         return settings.load(environment, directory)
 
 
-def production(directory: Path, lines: str) -> Any:
-    """Read a production environment that is closed but for these lines."""
-    (directory / ".env.production").write_text(f"{CLOSED.format('production')}{lines}\n")
-    return load("production", directory)
-
-
 def refusal(directory: Path, lines: str) -> str:
-    """Return what is said about these lines of a production environment."""
+    """Return why a production environment with these lines, and otherwise closed, is refused."""
+    (directory / ".env.production").write_text(f"{CLOSED.format('production')}{lines}\n")
     with pytest.raises(package_module("cors.findings").ConfigurationError) as refused:
-        production(directory, lines)
+        load("production", directory)
     return str(refused.value)
 
 
-def test_what_is_not_written_is_not_allowed(tmp_path: Path) -> None:
-    # In development no rule refuses what is too much before it can be seen here.
-    (tmp_path / ".env.development").write_text(CLOSED.format("development"))
-    policy = load("development", tmp_path).cors_policy()
-    assert policy.allow_origins == policy.public_paths == ()
-    assert policy.allow_headers == policy.expose_headers == ()
-    assert policy.allow_methods == SAFELISTED_METHODS
-    assert not policy.allow_credentials
+# --- What the rules refuse --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("lines", "rule"), REFUSED.items())
@@ -89,50 +89,8 @@ def test_a_broken_line_is_refused_with_its_place_and_a_fix(
     tmp_path: Path, lines: str, rule: str
 ) -> None:
     message = "".join(line for line in refusal(tmp_path, lines).splitlines() if rule in line)
-    assert f".env.production:{3 + lines.count(chr(10))}" in message
-    assert "Fix: " in message
-
-
-def test_lines_that_an_update_could_not_merge_are_refused(tmp_path: Path) -> None:
-    """`copier update --conflict rej` leaves them beside the file, in force nowhere."""
-    (tmp_path / ".env.production.rej").write_text("+CORS_ALLOWED_ORIGINS=https://app.acme.com")
-    assert "CORS033" in refusal(tmp_path, "")
-
-
-def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
-    message = refusal(tmp_path, "CORS_ALLOW_METHODS=get\nCORS_ALLOW_HEADERS=Host\nCORS_MAX_AGE=1h")
-    assert [rule for rule in ("CORS018", "CORS019", "CORS025") if rule not in message] == []
-    message = refusal(tmp_path, "CORS_ALLOW_METHODS=get\nCORS_ALLOW_HEADERS=Host")
-    assert [rule for rule in ("CORS018", "CORS019") if rule not in message] == []
-
-
-def test_settings_made_in_code_are_judged_too() -> None:
-    with only_dotenv():
-        settings = package_module("cors.settings").CORSSettings(cors_allowed_origins=["*"])
-    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS003"):
-        settings.cors_policy()
-
-
-def test_an_environment_is_read_from_its_own_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one that is asked for, else the one that ENVIRONMENT names; the local file wins."""
-    names = ("development", "staging", "production", "qa")
-    for name in names:
-        text = f"CORS_ALLOWED_ORIGINS=https://{name}.acme.com\n"
-        # What only development says holds nowhere else.
-        more = "CORS_EXPOSE_HEADERS=X-Development\n" if name == "development" else ""
-        (tmp_path / f".env.{name}").write_text(text + more)
-    for name in ("development", "production"):
-        (tmp_path / f".env.{name}.local").write_text(f"CORS_ALLOW_HEADERS=X-{name}\n")
-    for name in names:
-        monkeypatch.setenv("ENVIRONMENT", name)
-        for settings in (load(name, tmp_path), load(None, tmp_path)):
-            assert settings.environment == name
-            assert settings.cors_allowed_origins == (f"https://{name}.acme.com",)
-            assert (settings.cors_expose_headers != ()) == (name == "development")
-            local = (f"X-{name}",) if name in ("development", "production") else ()
-            assert settings.cors_allow_headers == local
+    assert f".env.production:{3 + lines.count(chr(10))}" in message, RESTORE_CORS
+    assert "Fix: " in message, RESTORE_CORS
 
 
 @pytest.mark.parametrize(
@@ -152,33 +110,103 @@ def test_a_file_that_does_not_fit_is_refused(
         load(environment, tmp_path)
 
 
+def test_lines_that_an_update_could_not_merge_are_refused(tmp_path: Path) -> None:
+    """`copier update --conflict rej` leaves them beside the file, where nothing reads them."""
+    (tmp_path / ".env.production.rej").write_text("+CORS_ALLOWED_ORIGINS=https://app.acme.com")
+    assert "CORS033" in refusal(tmp_path, ""), RESTORE_CORS
+
+
+def test_all_errors_are_reported_at_once(tmp_path: Path) -> None:
+    two = "CORS_ALLOW_METHODS=get\nCORS_ALLOW_HEADERS=Host"
+    message = refusal(tmp_path, f"{two}\nCORS_MAX_AGE=1h")
+    missing = [rule for rule in ("CORS018", "CORS019", "CORS025") if rule not in message]
+    assert missing == [], RESTORE_CORS
+    message = refusal(tmp_path, two)
+    missing = [rule for rule in ("CORS018", "CORS019") if rule not in message]
+    assert missing == [], RESTORE_CORS
+
+
+def test_settings_made_in_code_are_audited_too() -> None:
+    with only_dotenv():
+        settings = package_module("cors.settings").CORSSettings(cors_allowed_origins=["*"])
+    with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS003"):
+        settings.cors_policy()
+
+
+# --- What is read -----------------------------------------------------------------------------
+
+
+def test_what_is_not_written_is_not_allowed(tmp_path: Path) -> None:
+    # In development, no rule refuses what is allowed too much before it can be seen here.
+    (tmp_path / ".env.development").write_text(CLOSED.format("development"))
+    policy = load("development", tmp_path).cors_policy()
+    assert policy.allow_origins == policy.public_paths == (), RESTORE_CORS
+    assert policy.allow_headers == policy.expose_headers == (), RESTORE_CORS
+    assert policy.allow_methods == SAFELISTED_METHODS, RESTORE_CORS
+    assert not policy.allow_credentials, RESTORE_CORS
+
+
+def test_an_environment_is_read_from_its_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From those of the environment that is asked for, else of ENVIRONMENT. The local file wins."""
+    names = ("development", "staging", "production", "qa")
+    for name in names:
+        text = f"CORS_ALLOWED_ORIGINS=https://{name}.acme.com\n"
+        # What only development says must not count anywhere else.
+        more = "CORS_EXPOSE_HEADERS=X-Development\n" if name == "development" else ""
+        (tmp_path / f".env.{name}").write_text(text + more)
+    for name in ("development", "production"):
+        (tmp_path / f".env.{name}.local").write_text(f"CORS_ALLOW_HEADERS=X-{name}\n")
+    for name in names:
+        monkeypatch.setenv("ENVIRONMENT", name)
+        local = (f"X-{name}",) if name in ("development", "production") else ()
+        for settings in (load(name, tmp_path), load(None, tmp_path)):
+            assert settings.environment == name, RESTORE_CORS
+            assert settings.cors_allowed_origins == (f"https://{name}.acme.com",), RESTORE_CORS
+            exposes = settings.cors_expose_headers != ()
+            assert exposes == (name == "development"), RESTORE_CORS
+            assert settings.cors_allow_headers == local, RESTORE_CORS
+
+
+# --- This service -----------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("environment", environments())
 def test_no_rule_refuses_this_environment(environment: str) -> None:
-    """Also judged by the rules that look at routes, cookies and middleware: `cors check`."""
+    """The rules that look at routes, cookies and middleware are included, as in `cors check`."""
     with only_dotenv():
         rules = package_module("cors.tool.development_rules").ALL_RULES
         examined = package_module("cors.cli").examine(environment, ROOT, rules=rules)
     found = [str(found) for found in examined.findings if found.severity == "error"]
-    assert found == [], sentences(found)
+    fix = f"`uv run cors check -e {environment}` prints the same."
+    assert not found, report(found, fix)
 
 
 def test_the_app_enforces_the_policy_of_its_settings(service: Service) -> None:
-    """Nobody can ask over HTTP for an origin that is not known, so this looks inside."""
-    policy, enforcer, promised = service.app.cors_policy, service.app.cors, service.expected
-    assert (policy.environment, policy.allow_origins) == (service.environment, promised.listed)
-    exact = {origin for origin in promised.listed if "*" not in origin}
-    assert set(enforcer.allow_origins) == exact
-    assert (enforcer.allow_origin_regex is None) == (len(exact) == len(set(promised.listed)))
-    assert (enforcer.guard_writes, set(enforcer.public_paths)) == (
-        promised.guard_writes,
-        set(promised.public_paths),
-    )
+    """Looks inside, because nobody can ask over HTTP for an origin that is not known."""
+    policy, middleware, promised = service.app.cors_policy, service.app.cors, service.expected
+    patterns = {listed for listed in promised.listed if "*" in listed}
+    regex = middleware.allow_origin_regex
+    found = [
+        f"{service.environment}: {what} in force: {in_force}, written: {written}"
+        for what, in_force, written, right in (
+            ("environment", policy.environment, service.environment, None),
+            ("origins", policy.allow_origins, promised.listed, None),
+            ("exact origins", {*middleware.allow_origins}, {*promised.listed} - patterns, None),
+            ("patterns", regex, patterns, bool(regex) == bool(patterns)),
+            ("guard", middleware.guard_writes, promised.guard_writes, None),
+            ("public paths", {*middleware.public_paths}, {*promised.public_paths}, None),
+        )
+        if not (in_force == written if right is None else right)
+    ]
+    assert not found, report(found, "Create the app as CORSFastAPI(cors=settings.cors_policy()).")
 
 
 def test_what_is_served_follows_the_environment() -> None:
-    """`create_app` is tested everywhere else; this is what a server finds, in a process of its own.
+    """Looks at the app that a server finds, in a process of its own.
 
-    Asked of one environment other than development: a service that ignores the name serves that.
+    It is asked for an environment other than development, whose policy it might have everywhere.
     """
     others = [name for name in environments() if name not in ("development", "test")]
     if not others:
@@ -193,7 +221,8 @@ def test_what_is_served_follows_the_environment() -> None:
         )
     assert found.returncode == 0, found.stderr
     enforced, promised = found.stdout.splitlines()[-1], ascii(create_app(name).cors_policy)
-    assert enforced == promised, f"with ENVIRONMENT={name}, what is served has {enforced}"
+    what = f"with ENVIRONMENT={name}, what is served has {enforced}"
+    assert enforced == promised, f"{what}. In {module}, write {app or 'app'} = create_app()."
 
 
 @pytest.mark.parametrize("place", ["the app", "a mounted app"])
@@ -203,4 +232,15 @@ def test_a_second_policy_is_found(service: Service, place: str) -> None:
         app.mount("/mounted", inner := FastAPI())
     (app if place == "the app" else inner).add_middleware(CORSMiddleware, allow_origins=["*"])
     subject = package_module("cors.audit").Subject(app.cors_policy, app=app)
-    assert "CORS034" in [finding.rule for finding in package_module("cors.rules").audit(subject)]
+    rules = package_module("cors.app").APP_RULES
+    found = [each.rule for each in package_module("cors.audit").findings_of(subject, rules)]
+    assert "CORS034" in found, f"CORS034 does not find a second policy in {place}. {RESTORE_CORS}"
+
+
+def test_every_managed_file_is_there() -> None:
+    """A deleted test proves nothing, and no update brings it back: Copier leaves it deleted."""
+    package = main_module().partition(".")[0]
+    listed = (ROOT / "tests" / "cors" / "managed.txt").read_text(encoding="utf-8").split()
+    managed = [name.replace("*", package, 1) for name in listed]
+    missing = [name for name in managed if not (ROOT / name).is_file()]
+    assert missing == [], f"Managed files are missing. Bring them back: {BRING_BACK}"

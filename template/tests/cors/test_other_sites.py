@@ -1,0 +1,413 @@
+"""Sites that are not allowed get no CORS headers and reach nothing, however close the name comes.
+
+What is public is open to them too, but without credentials, and what lies beside it is not.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from .service import (
+    OTHER_SITE,
+    OWN_ORIGIN,
+    PROBE,
+    Service,
+    a_few,
+    cors_headers,
+    filled,
+    report,
+    split,
+)
+
+FIX = (
+    "Only the policy in cors/ may send CORS headers or let a page in: remove the code that does it "
+    "beside the policy, and restore cors/ if it was edited. `uv run cors check` finds most of it."
+)
+
+# What stands for the allowed origins in an environment that has none.
+STAND_IN = "https://app.acme.com"
+
+
+# --- Attacks: one family of origins for each mistake in a comparison --------------------------
+
+LOOKALIKE = {"a": "а", "e": "е", "o": "о", "p": "р", "c": "с"}  # noqa: RUF001
+ODD = [*"_-\"{}+^!~`;|&'()*,$=", "%60", "%0b"]
+
+
+def unrelated(origin: str) -> Iterator[str]:
+    yield from (OTHER_SITE, "http://evil.net", OWN_ORIGIN)
+
+
+def prefix(origin: str) -> Iterator[str]:
+    for ending in (".evil.net", "evil.net", "-evil.net", ".evil", "@evil.net", ":80.evil.net"):
+        yield origin + ending
+
+
+def suffix(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    parent = host.partition(".")[2] or host
+    for name in (f"evil{host}", f"evil-{host}", f"evil{parent}"):
+        yield f"{scheme}://{name}{port}"
+
+
+def cut_short(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    yield from ("h", scheme, f"{scheme}://", f"{scheme}://{host[0]}", host, "", "/")
+    yield origin[:-1]
+    if "." in host:
+        yield f"{scheme}://{host.rpartition('.')[0]}"
+    if port:
+        yield f"{scheme}://{host}"
+
+
+def any_character_for_a_dot(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    for place, letter in enumerate(host):
+        if letter == ".":
+            yield f"{scheme}://{host[:place]}x{host[place + 1 :]}{port}"
+
+
+def subdomain_and_parent(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    yield f"{scheme}://evil.{host}{port}"
+    if host.count(".") > 1:
+        parent = host.partition(".")[2]
+        yield f"{scheme}://{parent}{port}"
+        yield f"{scheme}://evil.{parent}.net{port}"
+
+
+def scheme(origin: str) -> Iterator[str]:
+    written, host, port = split(origin)
+    rest = f"{host}{port}"
+    other = "http" if written == "https" else "https"
+    for text in (other, "ftp", "ws", "wss", "file", written.upper()):
+        yield f"{text}://{rest}"
+    yield from (f"//{rest}", f"{written}:/{rest}", f"{written}:{rest}", f"{written}:///{rest}")
+
+
+def port(origin: str) -> Iterator[str]:
+    scheme, host, _ = split(origin)
+    for text in ("443", "80", "8443", "0", "65536", "0443", "", "evil", "1e3"):
+        yield f"{scheme}://{host}:{text}"
+
+
+def spelling(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    yield f"{scheme}://{host.upper()}{port}"
+    yield f"{scheme}://{host}.{port}"
+    for latin, cyrillic in LOOKALIKE.items():
+        # A host that is punycode already has no look-alike in punycode.
+        if latin in host and "xn--" not in host:
+            with_lookalike = host.replace(latin, cyrillic, 1)
+            yield f"{scheme}://{with_lookalike}{port}"
+            yield f"{scheme}://{with_lookalike.encode('idna').decode()}{port}"
+            break
+    full_width = host.replace(".", "\uff0e", 1)
+    yield f"{scheme}://{full_width}{port}"
+
+
+def null_and_wildcards(origin: str) -> Iterator[str]:
+    scheme, host, _ = split(origin)
+    parent = host.partition(".")[2] or host
+    yield from ("null", "NULL", "Null", "*", f"{scheme}://*", f"{scheme}://*.{parent}")
+    yield f"null {origin}"
+
+
+def delimiters(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    for ending in ("/", "?", "#", "%23", "/.evil.net", "#.evil.net", "?.evil.net", "@evil.net"):
+        yield origin + ending
+    yield f"{scheme}://user@{host}{port}"
+    for separator in ("/", "#", "?", "\\"):
+        yield f"{OTHER_SITE}{separator}{host}{port}"
+
+
+def odd_characters(origin: str) -> Iterator[str]:
+    scheme, host, port = split(origin)
+    for odd in ODD:
+        yield f"{origin}{odd}.evil.net"
+        yield f"{scheme}://{host.replace('.', f'.{odd}.', 1)}{port}/{odd}"
+
+
+def white_space_and_control(origin: str) -> Iterator[str]:
+    middle = len(origin) // 2
+    for odd in ("\t", "\x00", "%00", "%0d%0a", " ", "\x0b", "\x7f"):
+        yield f"{origin}{odd}"
+        yield f"{odd}{origin}"
+        yield f"{origin[:middle]}{odd}{origin[middle:]}"
+
+
+def several(origin: str) -> Iterator[str]:
+    for separator in (",", ", ", " ", ";"):
+        yield f"{origin}{separator}{OTHER_SITE}"
+        yield f"{OTHER_SITE}{separator}{origin}"
+        yield f"{origin}{separator}{origin}"
+
+
+def loopback_lookalikes(origin: str) -> Iterator[str]:
+    yield from ("http://localhost", "https://localhost", "http://0.0.0.0", "http://127.1")
+    yield from ("http://127.0.0.1.evil.net", "http://localhost.evil.net")
+    yield from ("http://2130706433", "http://0x7f000001")
+    yield from ("http://[::1]", "http://[::ffff:7f00:1]")
+
+
+def shared_hosting(origin: str) -> Iterator[str]:
+    for host in ("github.io", "vercel.app", "netlify.app", "pages.dev", "codepen.io"):
+        yield f"https://other-site.{host}"
+    yield "chrome-extension://" + "ponmlkjihgfedcba" * 2
+
+
+def oversize(origin: str) -> Iterator[str]:
+    yield origin + "a" * 10_000
+    yield f"https://{'a' * 10_000}.evil.net"
+
+
+def cross_pairs(origins: Sequence[str]) -> Iterator[str]:
+    """Mix the scheme, host and port of one allowed origin with those of another."""
+    for one in origins:
+        for other in origins:
+            if one != other:
+                scheme, host, port = split(one)
+                other_scheme, other_host, other_port = split(other)
+                yield f"{other_scheme}://{host}{port}"
+                yield f"{scheme}://{host}{other_port}"
+                yield f"{scheme}://{host}.{other_host}{port}"
+
+
+def around_a_pattern(pattern: str) -> Iterator[str]:
+    """Yield origins that nearly match a pattern."""
+    scheme, host, port = split(pattern)
+    label, _, parent = host.partition(".")
+    if label == "*":
+        yield f"{scheme}://{parent}{port}"
+        yield f"{scheme}://user@evil.net:1.{parent}{port}"
+    if parent:
+        for odd in ("", "a.", "a.b", "-a", "a-", "evil.net/", "evil.net#", "a_b", "a%2eb", "A"):
+            yield f"{scheme}://{label.replace('*', odd)}.{parent}{port}"
+        yield f"{scheme}://{label.replace('*', 'a')}.{parent}.evil.net{port}"
+        yield f"{scheme}://{label.replace('*', 'a')}x{parent}{port}"
+    if port == ":*":
+        for odd in (":", ":0", ":655360", ":080", ":evil", ":1.evil.net"):
+            yield f"{scheme}://{host}{odd}"
+
+
+# fmt: off
+FAMILIES: tuple[Callable[..., Iterator[str]], ...] = (
+    unrelated, prefix, suffix, cut_short, any_character_for_a_dot, subdomain_and_parent, scheme,
+    port, spelling, null_and_wildcards, delimiters, odd_characters, white_space_and_control,
+    several, loopback_lookalikes, shared_hosting, oversize, cross_pairs, around_a_pattern,
+)
+# fmt: on
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
+
+
+def attacked(service: Service) -> Sequence[str]:
+    """Return the allowed origins that other sites imitate."""
+    return a_few(service.expected.origins) or [STAND_IN]
+
+
+def other_sites(service: Service, family: Callable[..., Iterator[str]]) -> Iterator[str]:
+    """Yield the origins of a family, without those that happen to be allowed."""
+    targets: Sequence[object] = attacked(service)
+    if family is cross_pairs:
+        targets = [targets]
+    elif family is around_a_pattern:
+        targets = [listed for listed in service.expected.listed if "*" in listed]
+    candidates = dict.fromkeys(origin for target in targets for origin in family(target))
+    yield from (origin for origin in candidates if not service.expected.allows(origin))
+
+
+def as_sent(origin: str) -> str:
+    """Return the text whose latin-1 bytes are the UTF-8 bytes of this origin."""
+    return origin.encode().decode("latin-1")
+
+
+# --- Requests ---------------------------------------------------------------------------------
+
+
+def responses(service: Service, origin: str) -> Iterator[tuple[str, object]]:
+    """Send what another site can send. Yield each request as text, with its response."""
+    sent = as_sent(origin)
+    lines = [("Origin", sent)]
+    yield f"GET {PROBE}", service.send("GET", PROBE, lines)
+    yield f"POST {PROBE}", service.send("POST", PROBE, lines)
+    yield f"preflight PUT {PROBE}", service.preflight(sent, "PUT")
+    yield f"preflight POST {PROBE}", service.preflight(sent, "POST", headers="content-type")
+    yield "GET /no-such-path", service.send("GET", "/no-such-path", lines)
+    yield f"GET {PROBE} that crashes", service.send("GET", f"{PROBE}?raise=1", lines)
+    yield f"GET {PROBE} that grants itself", service.send("GET", f"{PROBE}?grant=1", lines)
+
+
+@each_family
+def test_other_sites_get_no_cors_headers(
+    service: Service, family: Callable[..., Iterator[str]]
+) -> None:
+    found = []
+    for origin in other_sites(service, family):
+        for request, response in responses(service, origin):
+            headers = cors_headers(response)
+            if service.expected.is_public(PROBE):
+                # Every site may call, but none with credentials.
+                right = headers.get("access-control-allow-origin") == "*"
+                right = right and "access-control-allow-credentials" not in headers
+            else:
+                right = headers == {}
+            if not right:
+                found.append(f"{service.environment}: {origin!r} gets {headers} for {request}")
+    assert not found, report(found, FIX)
+
+
+@each_family
+def test_other_sites_open_no_websocket(
+    service: Service, family: Callable[..., Iterator[str]]
+) -> None:
+    found = [
+        f"{service.environment}: {origin!r} may open a WebSocket"
+        for origin in other_sites(service, family)
+        if origin != OWN_ORIGIN and service.opens_websocket(f"{PROBE}/socket", as_sent(origin))
+    ]
+    assert not found, report(found, FIX)
+
+
+def test_other_sites_cannot_read_any_route(service: Service) -> None:
+    found = []
+    for path in service.own_paths:
+        if not service.expected.is_public(path):
+            outcome = service.fetch(OTHER_SITE, "GET", path, credentials="include")
+            if outcome.allowed or cors_headers(outcome.response):
+                found.append(f"{service.environment}: {OTHER_SITE} may GET {path}")
+    assert not found, report(found, FIX)
+
+
+def test_other_sites_reach_no_websocket_route(service: Service) -> None:
+    """The handshake does not even reach the code that would ask for a login."""
+    for path in (*service.own_websockets, *service.mounted_paths):
+        with service.dry_run() as passed:
+            service.opens_websocket(path, OTHER_SITE)
+        assert passed == [], f"{service.environment}: {OTHER_SITE} may open {path}. {FIX}"
+
+
+def test_hosts_that_look_like_this_service_open_no_websocket(service: Service) -> None:
+    host = OWN_ORIGIN.removeprefix("https://")
+    for origin in (
+        f"https://evil{host}",
+        f"https://evil.{host}",
+        f"{OWN_ORIGIN}.evil.net",
+        f"{OWN_ORIGIN}:8443",
+        # Anyone on the user's network can serve a page for the service's host over http.
+        f"http://{host}",
+    ):
+        opened = service.opens_websocket(f"{PROBE}/socket", origin)
+        assert not opened, f"{service.environment}: {origin} may open a WebSocket. {FIX}"
+
+
+def test_pages_of_this_service_may_open_a_websocket(service: Service) -> None:
+    opened = service.opens_websocket(f"{PROBE}/socket", OWN_ORIGIN)
+    assert opened, f"{service.environment}: pages of the service itself may not. {FIX}"
+
+
+def test_a_refused_preflight_does_not_tell_the_policy(service: Service) -> None:
+    if service.expected.is_public(PROBE):
+        pytest.skip("the policy is public")
+    for route in service.own_routes:
+        path = filled(route.path)
+        for method in route.methods if not service.expected.is_public(path) else ():
+            with service.dry_run() as passed:
+                response = service.preflight(OTHER_SITE, method, path)
+            what = f"{service.environment}: preflight of {OTHER_SITE} for {method} {path}. {FIX}"
+            assert (response.status, cors_headers(response), passed) == (403, {}, []), what
+            if service.environment not in ("development", "test"):
+                body = response.body.decode().lower()
+                assert not any(origin in body for origin in service.expected.origins), what
+
+
+def test_two_origin_headers_count_as_another_site(service: Service) -> None:
+    promised = "*" if service.expected.is_public(PROBE) else None
+    for origin in attacked(service):
+        for first, second in ((origin, OTHER_SITE), (OTHER_SITE, origin)):
+            lines = [("Origin", first), ("Origin", second)]
+            headers = cors_headers(service.send("GET", PROBE, lines))
+            what = f"{service.environment}: Origin is sent as {first} and as {second}. {FIX}"
+            assert headers.get("access-control-allow-origin") == promised, what
+            assert not service.opens_websocket(f"{PROBE}/socket", first, second), what
+
+
+def test_a_request_without_an_origin_gets_no_cors_headers(service: Service) -> None:
+    assert cors_headers(service.send("GET", PROBE)) == {}, FIX
+    opened = service.opens_websocket(f"{PROBE}/socket")
+    assert opened, f"{service.environment}: programs that send no Origin may not. {FIX}"
+
+
+def test_a_flood_of_requested_headers_is_not_echoed(service: Service) -> None:
+    """A preflight with thousands of names, many lines and empty elements gets a short response."""
+    for origin in (*attacked(service), OTHER_SITE):
+        flood = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "PUT"),
+            ("Access-Control-Request-Headers", ",".join(f"x-{n}" for n in range(1000))),
+            ("Access-Control-Request-Headers", "," * 5000),
+        ]
+        response = service.send("OPTIONS", PROBE, flood)
+        assert sum(len(value) for _, value in response.headers) < 4096, FIX
+
+
+# --- Public paths -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def public(service: Service) -> Service:
+    """The service in an environment with public paths."""
+    if not service.expected.public_paths:
+        pytest.skip(f"{service.environment} has no public path")
+    return service
+
+
+def test_every_site_may_read_public_paths(public: Service) -> None:
+    for path in public.expected.public_probes:
+        outcome = public.fetch(OTHER_SITE, "GET", path)
+        assert outcome.allowed, f"{public.blocked(OTHER_SITE, 'GET', path, outcome.message)} {FIX}"
+
+
+def test_public_paths_never_allow_credentials(public: Service) -> None:
+    for path in public.expected.public_probes:
+        outcome = public.fetch(OTHER_SITE, "GET", path, credentials="include")
+        what = f"{public.environment}: {OTHER_SITE} may GET {path} with cookies"
+        assert not outcome.allowed, f"{what}. {FIX}"
+        assert outcome.reason.name == "ALLOW_ORIGIN_WILDCARD", outcome.message
+
+
+def test_allowed_origins_keep_their_grant_on_public_paths(
+    public: Service, origins: tuple[str, ...]
+) -> None:
+    credentials = "true" if public.expected.credentials else None
+    for path in public.expected.public_probes:
+        for origin in origins:
+            headers = cors_headers(public.send("GET", path, {"Origin": origin}))
+            told = headers.get("access-control-allow-origin")
+            what = f"{public.environment}: {origin} gets {headers} for {path}. {FIX}"
+            assert told == origin, what
+            assert headers.get("access-control-allow-credentials") == credentials, what
+
+
+def test_public_paths_open_no_websocket(public: Service) -> None:
+    """A WebSocket has no response that could be withheld, and browsers send cookies along."""
+    for path in public.expected.public_probes:
+        opened = public.opens_websocket(f"{path}/socket", OTHER_SITE)
+        assert not opened, f"{public.environment}: {OTHER_SITE} may open {path}/socket. {FIX}"
+
+
+def test_paths_that_only_begin_alike_are_not_public(public: Service) -> None:
+    for prefix in public.expected.public_paths:
+        for path in (f"{prefix}x", f"/x{prefix}"):
+            if not public.expected.is_public(path):
+                headers = cors_headers(public.send("GET", path, {"Origin": OTHER_SITE}))
+                assert headers == {}, f"{public.environment}: {path} is public. {FIX}"
+
+
+def test_public_paths_lead_to_no_other_path(public: Service) -> None:
+    """Code further in may resolve these, and so arrive at a path that is not public."""
+    for prefix in public.expected.public_paths:
+        for way in ("/../secret", "/%2e%2e/secret", "/x/..", "//secret", "/..%5csecret"):
+            path = prefix.rstrip("/") + way
+            headers = cors_headers(public.send("GET", path, {"Origin": OTHER_SITE}))
+            assert headers == {}, f"{public.environment}: {path} is public. {FIX}"
