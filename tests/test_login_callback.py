@@ -115,7 +115,12 @@ class Provider(ThreadingHTTPServer):
         """Return the tokens for a code."""
         assert query["code"] == [self.code]
         now = int(time.time())
-        claims = {"iss": self.origin, "aud": "orders", "sub": "wile", "nonce": self.nonce}
+        claims: dict[str, Any] = {
+            "iss": self.origin,
+            "aud": "orders",
+            "sub": "wile",
+            "nonce": self.nonce,
+        }
         claims |= {"iat": now, "exp": now + 60}
         signed = jwt.encode({"alg": "ES256", "kid": "1"}, claims, self.key)
         return {"access_token": "x", "token_type": "Bearer", "id_token": signed}
