@@ -179,6 +179,61 @@ def test_a_password_in_an_origin_is_never_printed(project: Path, name: str, text
     assert "hunter2" not in result.stdout + result.stderr
 
 
+START = ("python", "-c", "import orders_api.main; print('started')")
+
+
+def test_report_mode_starts_with_a_warning_and_fails_the_check(project: Path) -> None:
+    for name in ("development", "production"):
+        edit(project, f".env.{name}", "CORS_GUARD_WRITES=true", "CORS_GUARD_WRITES=report")
+        started = run(project, *START, ENVIRONMENT=name)
+        assert started.stdout == "started\n", started.stderr
+        assert (
+            f"CORS040 warning: CORS_GUARD_WRITES (.env.{name}:19): `report` only" in started.stderr
+        )
+    result = cors(project, "check", "-e", "development")
+    assert result.returncode == 0
+    assert "the service starts, with 1 warning" in result.stdout
+    result = cors(project, "check", "-e", "production")
+    assert result.returncode == 1
+    assert "CORS040 error: CORS_GUARD_WRITES (.env.production:19): `report` only" in result.stdout
+    assert "the service starts, but the check fails (1 error" in result.stdout
+
+
+def test_report_mode_without_cookies_passes_the_check(project: Path) -> None:
+    cookies = {"CORS_ALLOW_CREDENTIALS": "false", "CORS_GUARD_WRITES": "report"}
+    result = cors(project, "check", "-e", "production", "--no-app", **cookies)
+    assert result.returncode == 0, result.stdout
+    assert "CORS040 warning" in result.stdout
+
+
+def test_a_third_value_of_the_guard_is_refused_once(project: Path) -> None:
+    result = cors(project, "check", "-e", "production", CORS_GUARD_WRITES="reports")
+    assert result.returncode == 1
+    assert result.stdout.count("CORS038") == 1
+    assert "Fix: write true or false, or report." in result.stdout
+
+
+def test_an_exempt_path_needs_its_route_and_the_service_starts(project: Path) -> None:
+    path = {"CORS_GUARD_EXEMPT_PATHS": "/auth/callback"}
+    result = cors(project, "check", "-e", "production", **path)
+    assert result.returncode == 1
+    assert "CORS050 error: CORS_GUARD_EXEMPT_PATHS" in result.stdout
+    assert "add the route to the app, or remove /auth/callback" in result.stdout
+    assert "the service starts, but the check fails" in result.stdout
+    started = run(project, *START, ENVIRONMENT="production", **path)
+    assert started.stdout == "started\n", started.stderr
+
+
+def test_show_has_exempt_paths_and_report_mode(project: Path) -> None:
+    paths = {"CORS_GUARD_EXEMPT_PATHS": "/auth/callback,/saml/acs"}
+    guarded = cors(project, "show", "-e", "production", **paths).stdout
+    for text in ("writes of other sites", "refused", "/auth/callback", "/saml/acs"):
+        assert text in guarded
+    reporting = cors(project, "show", "-e", "production", CORS_GUARD_WRITES="report").stdout
+    assert "run and are logged" in reporting
+    assert "no path" in reporting
+
+
 def test_markup_in_an_argument_is_text(project: Path) -> None:
     for command in ("show", "check"):
         result = cors(project, command, "-e", "[/red]")

@@ -33,6 +33,10 @@ EXTRA = {
     "wide": "CORS_ALLOWED_ORIGINS=https://*.preview.acme.com\nCORS_ALLOW_METHODS=GET\n",
     "json": 'CORS_ALLOWED_ORIGINS=["https://app.acme.com"]\n#\nCORS_GUARD_WRITES=true\n',
     "secret": "CORS_ALLOWED_ORIGINS=https://app.acme.com\nDATABASE_URL=postgres://u:hunter2@db\n",
+    "callback": (
+        "CORS_ALLOWED_ORIGINS=\nCORS_GUARD_WRITES=true\nCORS_GUARD_EXEMPT_PATHS=/auth/callback\n"
+    ),
+    "reporting": "CORS_ALLOWED_ORIGINS=\nCORS_GUARD_WRITES=report\n",
     "broken": "CORS_ALLOWED_ORIGINS=https://app.acme.com/\n",
 }
 
@@ -312,6 +316,97 @@ QUESTIONS = (
         ("file:///home/me/index.html", *PRODUCTION),
         1,
         ("sends `Origin: null`",),
+    ),
+    Case(
+        "a login provider's form is let through at its path, and its origin is not listed",
+        ("https://appleid.apple.com", "POST", "/auth/callback", *PRODUCTION),
+        1,
+        (
+            "https://appleid.apple.com: form to /auth/callback in production: blocked at the step",
+            "refused with 403 before a handler runs: CORS_GUARD_WRITES (.env.production:19)",
+            ".env.production:22:",
+            "  CORS_GUARD_EXEMPT_PATHS=/auth/callback\n",
+            "The form then reaches the handler (tried)",
+            "`state`",
+            "Do not list it in CORS_ALLOWED_ORIGINS",
+        ),
+        ("CORS_ALLOWED_ORIGINS=", "curl", "Access to fetch"),
+    ),
+    Case(
+        "a tenant of a login provider is one as well",
+        ("https://acme.eu.auth0.com/u/consent", "POST", f"{API}/auth/callback", *PRODUCTION),
+        1,
+        ("  CORS_GUARD_EXEMPT_PATHS=/auth/callback\n",),
+        ("CORS_ALLOWED_ORIGINS=",),
+    ),
+    Case(
+        "a host that only ends like a login provider is none",
+        ("https://notokta.com", "POST", "/auth/callback", *PRODUCTION),
+        1,
+        ("CORS_ALLOWED_ORIGINS=",),
+        ("is a login provider",),
+    ),
+    Case(
+        "no call of a login provider's page leads to an allowed origin",
+        ("https://login.microsoftonline.com", "GET", "/items", "--credentials", *PRODUCTION),
+        1,
+        ("is a login provider", "Do not list it in CORS_ALLOWED_ORIGINS"),
+        ("What to change", "CORS_ALLOWED_ORIGINS=", "CORS_GUARD_EXEMPT_PATHS"),
+    ),
+    Case(
+        "a login provider's form at an exempt path reaches the handler",
+        ("https://appleid.apple.com", "POST", "/auth/callback", "-e", "callback"),
+        0,
+        (
+            "reaches the handler: the path is in CORS_GUARD_EXEMPT_PATHS (.env.callback:3)",
+            "no script can read it",
+            "`state`",
+        ),
+        ("What to change",),
+    ),
+    Case(
+        "any other page's form is shown both ways, and what each gives away",
+        ("https://evil.net", "POST", "/auth/callback", *PRODUCTION),
+        1,
+        (
+            "If a page of https://evil.net posts a form",
+            "  CORS_GUARD_EXEMPT_PATHS=/auth/callback\n",
+            "Any site can then post a form to /auth/callback, with the user's cookies",
+            "If a script of https://evil.net calls the service, list its origin",
+            "Its pages can then read and write, with the user's cookies",
+            "https://www.acme.com,https://evil.net\n",
+        ),
+    ),
+    Case(
+        "no form is meant for a route that reads JSON",
+        ("https://evil.net", "POST", "/items", *PRODUCTION),
+        1,
+        ("https://www.acme.com,https://evil.net\n",),
+        ("CORS_GUARD_EXEMPT_PATHS",),
+    ),
+    Case(
+        "no form has a header of its own",
+        ("https://evil.net", "POST", "/auth/callback", "-H", "x-a", *PRODUCTION),
+        1,
+        ("CORS_ALLOWED_ORIGINS=",),
+        ("CORS_GUARD_EXEMPT_PATHS",),
+    ),
+    Case(
+        "an exempt path of one form does not open the others",
+        ("https://evil.net", "POST", "/auth/other", "-e", "callback"),
+        1,
+        ("  CORS_GUARD_EXEMPT_PATHS=/auth/callback,/auth/other\n",),
+    ),
+    Case(
+        "a guard that only reports lets a write run, and the output says so",
+        ("https://evil.net", "POST", "/items", "-e", "reporting"),
+        1,
+        (
+            "sent, and the handler runs, with all its effects",
+            "CORS_GUARD_WRITES (.env.reporting:2) only logs it",
+            "CORS_GUARD_WRITES=true does",
+        ),
+        ("CORS_GUARD_EXEMPT_PATHS",),
     ),
     Case(
         "a missing route is not the policy's fault",

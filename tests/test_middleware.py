@@ -85,7 +85,11 @@ def assert_stranger(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["allow_origins", "allow_methods", "allow_headers", "expose_headers", "public_paths"]
+    "name",
+    [
+        *("allow_origins", "allow_methods", "allow_headers", "expose_headers", "public_paths"),
+        "guard_exempt_paths",
+    ],
 )
 @pytest.mark.parametrize("value", ["https://app.acme.com", b"GET", [7], [None]])
 def test_a_string_where_a_list_is_due_is_a_type_error(name: str, value: Any) -> None:
@@ -117,12 +121,13 @@ def test_a_policy_needs_characters_that_a_header_can_hold() -> None:
         strict(allow_origins=["https://\N{CYRILLIC SMALL LETTER A}pp.acme.com"])
 
 
-def test_the_arguments_are_those_of_the_stock_middleware_and_three_more() -> None:
+def test_the_arguments_are_those_of_the_stock_middleware_and_five_more() -> None:
     stock = inspect.signature(CORSMiddleware.__init__).parameters
     ours = inspect.signature(StrictCORSMiddleware.__init__).parameters
     assert list(ours)[: len(stock)] == list(stock)
     assert [ours[name].default for name in stock] == [stock[name].default for name in stock]
-    assert list(ours)[len(stock) :] == ["public_paths", "guard_writes", "describe_stranger"]
+    own = ["public_paths", "guard_writes", "report_writes", "guard_exempt_paths"]
+    assert list(ours)[len(stock) :] == [*own, "describe_stranger"]
 
 
 def test_the_policy_can_be_read_back() -> None:
@@ -743,6 +748,117 @@ def test_doubled_lines_are_no_way_past_the_guard(lines: list[tuple[str, str]]) -
     answer = request(policy, "POST", headers=[("host", "api.acme.com"), *lines])
     assert answer.status == 403
     assert_stranger(answer)
+
+
+FORM = "application/x-www-form-urlencoded"
+CALLBACK = "/auth/callback"
+
+
+@pytest.mark.parametrize(
+    ("types", "passes"),
+    [
+        ([FORM], True),
+        (["multipart/form-data; boundary=----WebKitFormBoundary7MA4"], True),
+        ([f"{FORM};charset=UTF-8"], True),
+        (["Application/X-WWW-Form-URLencoded"], True),
+        ([], False),
+        ([""], False),
+        (["application/json"], False),
+        (["text/plain"], False),
+        (["text/plain; a=application/x-www-form-urlencoded"], False),
+        ([f"{FORM}; a=application/json"], False),
+        ([f"{FORM}, application/json"], False),
+        ([f"{FORM}-json"], False),
+        (["multipart/form-data-json"], False),
+        (["multipart/mixed; boundary=x"], False),
+        ([FORM, FORM], False),
+        ([FORM, "application/json"], False),
+    ],
+)
+@pytest.mark.parametrize("name", ["content-type", "Content-type"])
+def test_only_a_form_passes_at_an_exempt_path(name: str, types: list[str], passes: bool) -> None:
+    inner = Inner()
+    policy = strict(inner, guard_writes=True, guard_exempt_paths=[CALLBACK])
+    lines = [("origin", STRANGER), ("cookie", "a=b"), ("sec-fetch-site", "cross-site")]
+    answer = request(policy, "POST", CALLBACK, [*lines, *((name, each) for each in types)])
+    assert (answer.status, inner.seen) == ((200, 1) if passes else (403, 0))
+    assert_stranger(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "root"),
+    [
+        ("PUT", CALLBACK, ""),
+        ("DELETE", CALLBACK, ""),
+        ("post", CALLBACK, ""),
+        ("POST", "/auth", ""),
+        ("POST", f"{CALLBACK}/", ""),
+        ("POST", f"/{CALLBACK}", ""),
+        ("POST", "/auth//callback", ""),
+        ("POST", "/x/../auth/callback", ""),
+        ("POST", "/Auth/callback", ""),
+        ("POST", f"{CALLBACK}/next", ""),
+        ("POST", f"{CALLBACK}x", ""),
+        ("POST", f"/v1{CALLBACK}", ""),
+        ("POST", f"/v1{CALLBACK}", "/v2"),
+        ("POST", "", ""),
+    ],
+)
+def test_an_exempt_path_is_one_method_and_one_path(method: str, path: str, root: str) -> None:
+    policy = strict(guard_writes=True, guard_exempt_paths=[CALLBACK])
+    headers = {"origin": STRANGER, "content-type": FORM}
+    answer = request(policy, method, path, headers, root_path=root)
+    assert answer.status == 403
+    assert_stranger(answer)
+
+
+def test_exempt_paths_are_relative_to_the_root_path() -> None:
+    policy = strict(guard_writes=True, guard_exempt_paths=[CALLBACK])
+    headers = {"origin": STRANGER, "content-type": FORM}
+    assert request(policy, "POST", f"/v1{CALLBACK}", headers, root_path="/v1").status == 200
+
+
+def test_an_allowed_origin_keeps_its_grant_at_an_exempt_path() -> None:
+    policy = strict(guard_writes=True, guard_exempt_paths=[CALLBACK])
+    headers = {"origin": APP, "content-type": FORM}
+    assert request(policy, "POST", CALLBACK, headers).one("access-control-allow-origin") == APP
+
+
+def test_an_exempt_path_opens_no_preflight_and_no_websocket() -> None:
+    policy = strict(guard_writes=True, guard_exempt_paths=[CALLBACK])
+    answer = preflight(policy, STRANGER, "POST", path=CALLBACK)
+    assert answer.status == 403
+    assert_stranger(answer)
+    opened = handshake(policy, [("origin", STRANGER)], path=CALLBACK)
+    assert opened.messages[0]["type"] == "websocket.close"
+
+
+def test_report_mode_logs_what_the_guard_would_refuse_and_lets_it_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    inner = Inner()
+    policy = strict(inner, report_writes=True, guard_exempt_paths=[CALLBACK])
+    headers = STRANGER_WRITE | {"cookie": "session=s3cret"}
+    query = {"query_string": b"token=s3cret"}
+    assert_stranger(request(policy, "POST", "/items\n", headers, **query))
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("service.cors", "WARNING")
+    for text in ("POST", r"/items\n", STRANGER):
+        assert text in record.getMessage()
+    assert "s3cret" not in record.getMessage()
+    caplog.clear()
+    # Nothing is said of what the guard would let pass.
+    assert request(policy, "POST", headers={"origin": APP}).status == 200
+    assert request(policy, "GET", headers=STRANGER_WRITE).status == 200
+    form = STRANGER_WRITE | {"content-type": FORM}
+    assert request(policy, "POST", CALLBACK, form).status == 200
+    assert caplog.records == []
+    assert inner.seen == 4
+
+
+def test_the_guard_wins_over_report_mode() -> None:
+    policy = strict(guard_writes=True, report_writes=True)
+    assert request(policy, "POST", headers=STRANGER_WRITE).status == 403
 
 
 @pytest.mark.parametrize(

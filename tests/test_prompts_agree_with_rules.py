@@ -43,6 +43,7 @@ VARIABLES = {
     "exposed_headers": "CORS_EXPOSE_HEADERS",
     "preflight_max_age": "CORS_MAX_AGE",
     "public_paths": "CORS_PUBLIC_PATHS",
+    "guard_exempt_paths": "CORS_GUARD_EXEMPT_PATHS",
 }
 ORIGINS = [f"{environment}_origins" for environment in ("development", *EVERYWHERE)]
 DEFAULTS = dict.fromkeys(VARIABLES.values(), "") | {
@@ -222,6 +223,7 @@ seconds = st.integers(-5, 90_000).map(str) | st.sampled_from(SECONDS)
 BEGINNINGS = ["/", "", "//", "https://api.acme.com/", "\\", '"/', "'/", "*"]
 SEGMENTS = [
     *("public", "v1.2", "~me", "", ".", "..", "*", "a'b'", "a?b", "a#b", "a;v=1", "a%20b", "a b"),
+    *("{name}", "callback"),
 ]
 PATHS = [beginning + segment for beginning in BEGINNINGS for segment in SEGMENTS]
 paths = st.builds(
@@ -262,6 +264,7 @@ KNOWN = dict.fromkeys(ORIGINS, ATTACKS) | {
     "exposed_headers": HEADERS,
     "preflight_max_age": SECONDS,
     "public_paths": PATHS,
+    "guard_exempt_paths": PATHS,
 }
 GENERATED = dict.fromkeys(ORIGINS, lists(mutated(origins))) | {
     "allow_methods": lists(mutated(methods)),
@@ -269,6 +272,7 @@ GENERATED = dict.fromkeys(ORIGINS, lists(mutated(origins))) | {
     "exposed_headers": lists(mutated(headers)),
     "preflight_max_age": mutated(seconds),
     "public_paths": lists(mutated(paths)),
+    "guard_exempt_paths": lists(mutated(paths)),
 }
 ENVIRONMENTS = [(), ("staging",), EVERYWHERE]
 CREDENTIALS = ["none", "bearer", "cookies", "both"]

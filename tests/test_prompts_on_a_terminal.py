@@ -92,6 +92,10 @@ SESSION: dict[str, tuple[dict[str, str], str]] = {
         {"public": "write /public", "/public/*": "write /public", "/files;v=1": "write /files"},
         CLEAR + ENTER,
     ),
+    "guard_exempt_paths": (
+        {"auth/callback": "write /auth/callback", "/auth/*": "one exact path, such as"},
+        CLEAR + ENTER,
+    ),
     "browser_tests": ({}, "n"),
     "forge": ({}, ENTER),
 }

@@ -3,11 +3,12 @@
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import httpx2
 import pytest
 import yaml
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Form, Request, Response, UploadFile
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from service.cors.app import CORSFastAPI
@@ -38,6 +39,7 @@ GOOD = {
     "CORS_MAX_AGE": "600",
     "CORS_PUBLIC_PATHS": "",
     "CORS_GUARD_WRITES": "false",
+    "CORS_GUARD_EXEMPT_PATHS": "",
 }
 
 
@@ -299,6 +301,43 @@ def with_cookie(**attributes: object) -> Build:
     return build
 
 
+def with_callback(endpoint: Callable[..., Any], path: str = "/auth/callback") -> Build:
+    def build(policy: CORSPolicy) -> object:
+        app = strict(policy)
+        app.add_api_route(path, endpoint, methods=["GET", "POST"])
+        app.mount("/files", FastAPI())
+        app.mount("/legacy", Response())
+        return app
+
+    return build
+
+
+async def reads_a_form(request: Request) -> None:
+    async with httpx2.AsyncClient() as provider:
+        (await provider.get("https://login.acme.com/keys")).json()
+    await request.form()
+
+
+def reads_form_fields(state: Annotated[str, Form()], file: UploadFile) -> None:
+    pass
+
+
+async def reads_json(request: Request) -> None:
+    await request.json()
+
+
+def takes_json(body: dict[str, str]) -> None:
+    pass
+
+
+def depends_on_json(body: Annotated[None, Depends(takes_json)]) -> None:
+    pass
+
+
+def exempt(*paths: str, **fields: Any) -> dict[str, Any]:
+    return {"guard_writes": True, "guard_exempt_paths": paths} | fields
+
+
 TWO_SITES = {
     "allow_credentials": True,
     "allow_origins": ("https://app.acme.com", "https://acme-shop.org"),
@@ -353,6 +392,57 @@ APP_CASES: tuple[tuple[str, str, Build, dict[str, Any], str], ...] = (
     ("CORS036", "None with Secure", with_cookie(), TWO_SITES, "- - -"),
     ("CORS036", "Lax with one site", with_cookie(samesite="lax"), ONE_SITE, "- - -"),
     ("CORS036", "None without Secure, no credentials", with_cookie(samesite="none"), {}, "- - -"),
+    ("CORS050", "no route at all", strict, exempt("/auth/callback"), "W E E"),
+    ("CORS050", "a route without POST", strict, exempt("/openapi.json"), "W E E"),
+    (
+        "CORS050",
+        "a route with another ending",
+        with_callback(reads_a_form),
+        exempt("/auth/callback/"),
+        "W E E",
+    ),
+    ("CORS050", "a mount with routes", with_callback(reads_a_form), exempt("/files/x"), "W E E"),
+    ("CORS050", "the route", with_callback(reads_a_form), exempt("/auth/callback"), "- - -"),
+    (
+        "CORS050",
+        "a route for any provider",
+        with_callback(reads_a_form, "/auth/{provider}/callback"),
+        exempt("/auth/acme/callback"),
+        "- - -",
+    ),
+    (
+        "CORS050",
+        "a mount without routes",
+        with_callback(reads_a_form),
+        exempt("/legacy/x"),
+        "- - -",
+    ),
+    ("CORS051", "request.json()", with_callback(reads_json), exempt("/auth/callback"), "W W W"),
+    ("CORS051", "a JSON body", with_callback(takes_json), exempt("/auth/callback"), "W W W"),
+    (
+        "CORS051",
+        "a dependency's JSON body",
+        with_callback(depends_on_json),
+        exempt("/auth/callback"),
+        "W W W",
+    ),
+    ("CORS051", "request.form()", with_callback(reads_a_form), exempt("/auth/callback"), "- - -"),
+    ("CORS051", "form fields", with_callback(reads_form_fields), exempt("/auth/callback"), "- - -"),
+    (
+        "CORS052",
+        "no guard to be exempt from",
+        with_callback(reads_a_form),
+        exempt("/auth/callback", guard_writes=False),
+        "W W W",
+    ),
+    (
+        "CORS052",
+        "a guard that reports",
+        with_callback(reads_a_form),
+        exempt("/auth/callback", guard_writes=False, report_writes=True),
+        "- - -",
+    ),
+    ("CORS052", "the guard", with_callback(reads_a_form), exempt("/auth/callback"), "- - -"),
 )
 
 APP_PARAMETERS = [

@@ -313,6 +313,28 @@ def test_public_paths_are_judged(value: str, credentials: str, message: str) -> 
     assert refusal("public_paths", value, credentials=credentials) == message
 
 
+ONE_PATH = "one exact path, such as /auth/callback"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("", ""),
+        ("/auth/callback", ""),
+        ("/auth/callback/, /saml/acs", ""),
+        ("/", f"{ONE_PATH}: /"),
+        ("/auth/*", f"{ONE_PATH}: /auth/*"),
+        ("/auth/{provider}", f"{ONE_PATH}: /auth/{{provider}}"),
+        ("auth/callback", f"write /auth/callback ({BEGIN})"),
+        ("https://api.acme.com/acs", f"write /acs ({BEGIN})"),
+        ("/auth/callback?code=1", f"write /auth/callback ({END})"),
+        ("/a b", "put commas between paths: /a b"),
+    ],
+)
+def test_exempt_paths_are_judged(value: str, message: str) -> None:
+    assert refusal("guard_exempt_paths", value, credentials="cookies") == message
+
+
 PYTHON_NAME = "lower case, digits and _ only"
 
 

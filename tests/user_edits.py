@@ -163,6 +163,14 @@ def add_origin(service: Service) -> None:
     service.replace(".env.production", line, listed)
 
 
+def set_guard(service: Service) -> None:
+    """Change the last line above those that releases add to a dotenv file."""
+    text = service.text(".env.development")
+    if LAST_LINE_OF_THE_TEMPLATE in text:
+        line = next(line for line in text.splitlines() if line.startswith("CORS_GUARD_WRITES="))
+        service.replace(".env.development", line, "CORS_GUARD_WRITES=on")
+
+
 def add_environment(service: Service) -> None:
     text = service.text(".env.production").replace("ENVIRONMENT=production", "ENVIRONMENT=qa")
     service.write(".env.qa", text)
@@ -194,6 +202,7 @@ GROWN = Group(
         UserEdit("a settings field of one's own", add_setting),
         UserEdit("a variable of one's own in a dotenv file", add_variable),
         UserEdit("an origin added by hand", add_origin),
+        UserEdit("the write guard set by hand", set_guard),
         UserEdit("an environment of one's own, .env.qa", add_environment),
         UserEdit("an example route deleted, with its tests", delete_route),
         UserEdit("a section of one's own in the README", add_section),

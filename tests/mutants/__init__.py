@@ -1,6 +1,7 @@
 """Faults that the generated suite must catch, and additions of users that it must accept.
 
     faults.py            faults of the policy: what it lets in, grants, caches, guards
+    callbacks.py         faults of the door for login callbacks, and the addition that opens it
     configuration.py     faults of what reads and audits the configuration
     owners.py            faults that people write into the files that are theirs, and additions
     replacing.py         how a fault replaces a part of the service

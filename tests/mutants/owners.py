@@ -3,6 +3,7 @@
 The faults in COVERED show at an addition alone, so that the suite has to look at what is added.
 """
 
+import inspect
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 
+from .callbacks import FAULTS_OF_CALLBACKS, LOGIN_CALLBACK
 from .replacing import ANY_SITE, Core, Edit, Fault, arguments, is_write, passes, sends, steps_around
 
 MAIN = "src/main.py"
@@ -57,10 +59,9 @@ def indented(code: str) -> str:
 def starlettes(core: Core) -> None:
     """Put Starlette's own middleware where the strict one belongs."""
 
-    def make(
-        app: Any, public_paths: Any, guard_writes: Any, describe_stranger: Any, **given: Any
-    ) -> CORSMiddleware:
-        return CORSMiddleware(app, **given)
+    def make(app: Any, **given: Any) -> CORSMiddleware:
+        stock = inspect.signature(CORSMiddleware).parameters
+        return CORSMiddleware(app, **{name: given[name] for name in given if name in stock})
 
     core.app.StrictCORSMiddleware = make
 
@@ -77,7 +78,7 @@ FAULTS_OF_OWNERS = [
 ADDITIONS = {
     each["sentence"]: Addition(each["sentence"], edits_of(each), tuple(each.get("renamed", ())))
     for each in ENTRIES["addition"]
-}
+} | {"a login callback": Addition("a login callback", LOGIN_CALLBACK)}
 
 
 def granted_below(path: str) -> Fault:
@@ -143,4 +144,5 @@ COVERED = [
             "test_other_sites: get_no_cors_headers: qa-unrelated",
         ),
     ),
+    *(("a login callback", fault) for fault in FAULTS_OF_CALLBACKS),
 ]

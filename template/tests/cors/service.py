@@ -115,6 +115,7 @@ class Expected:
     max_age: int
     public_paths: tuple[str, ...]
     guard_writes: bool
+    exempt_paths: tuple[str, ...]
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -163,6 +164,7 @@ def expected(environment: str) -> Expected:
         max_age=int(values.get("CORS_MAX_AGE") or "600"),
         public_paths=items(values.get("CORS_PUBLIC_PATHS")),
         guard_writes=switch("CORS_GUARD_WRITES"),
+        exempt_paths=items(values.get("CORS_GUARD_EXEMPT_PATHS")),
     )
 
 
@@ -240,7 +242,8 @@ class Checkpoint:
         self.service.passed.append(f"{scope.get('method', 'WEBSOCKET')} {scope['path']}")
         if self.service.is_dry_run:
             return
-        in_front = self.service.is_probe_in_front and PROBE in scope["path"]
+        is_probe = PROBE in scope["path"] or scope["path"] in self.service.expected.exempt_paths
+        in_front = self.service.is_probe_in_front and is_probe
         async with asyncio.timeout(None) as limit:
 
             async def send_in_time(message: Message) -> None:
@@ -271,6 +274,10 @@ class Service:
         self.is_dry_run = False
         paths = dict.fromkeys([PROBE, *self.expected.public_probes])
         self.probes = Router([route for path in paths for route in self.probe(path)])
+        # In the place of your login callbacks, so that the suite calls none of them.
+        for path in self.expected.exempt_paths:
+            respond, _ = self.probe(path)
+            self.probes.routes.append(Route(path, respond.endpoint, methods=["POST"]))
         # In front of yours, one of which may take every path there is.
         self.app.router.routes[:0] = self.probes.routes
         self.app.add_middleware(Checkpoint, service=self)

@@ -58,6 +58,8 @@ REFUSED = {
     'CORS_GUARD_WRITES="true': "CORS041",
     "CORS_PUBLIC_PATHS=${PREFIX}/": "CORS043",
     "CORS_MAX_AGE=60\ncors_max_age=600": "CORS044",
+    "CORS_GUARD_EXEMPT_PATHS=/auth/*": "CORS049",
+    "CORS_PUBLIC_PATHS=/auth\nCORS_GUARD_EXEMPT_PATHS=/auth/callback": "CORS049",
 }
 
 CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"
@@ -141,6 +143,7 @@ def test_what_is_not_written_is_not_allowed(tmp_path: Path) -> None:
     (tmp_path / ".env.development").write_text(CLOSED.format("development"))
     policy = load("development", tmp_path).cors_policy()
     assert policy.allow_origins == policy.public_paths == (), RESTORE_CORS
+    assert policy.guard_exempt_paths == (), RESTORE_CORS
     assert policy.allow_headers == policy.expose_headers == (), RESTORE_CORS
     assert policy.allow_methods == SAFELISTED_METHODS, RESTORE_CORS
     assert not policy.allow_credentials, RESTORE_CORS
@@ -197,6 +200,7 @@ def test_the_app_enforces_the_policy_of_its_settings(service: Service) -> None:
             ("patterns", regex, patterns, bool(regex) == bool(patterns)),
             ("guard", middleware.guard_writes, promised.guard_writes, None),
             ("public paths", {*middleware.public_paths}, {*promised.public_paths}, None),
+            ("exempt", {*middleware.guard_exempt_paths}, {*promised.exempt_paths}, None),
         )
         if not (in_force == written if right is None else right)
     ]

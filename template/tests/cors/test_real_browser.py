@@ -326,6 +326,17 @@ def test_forms_of_other_sites_do_not_run_if_writes_are_guarded(
         assert runs == (allowed or not service.expected.guard_writes), f"{what}. {FIX}"
 
 
+def test_forms_of_other_sites_run_at_exempt_paths(
+    service: Service, chromium: real_browser.Chromium
+) -> None:
+    """As at the end of a login. The page that the user sees then is the service's own."""
+    for path in service.expected.exempt_paths:
+        service.handled.clear()
+        chromium.submit(OTHER_SITE, real_browser.numbered(path))
+        what = f"{service.environment}: a form of {OTHER_SITE} is refused at {path}"
+        assert service.handled == ["POST"], f"{what}. {FIX}"
+
+
 def test_origins_without_web_pages_are_left_to_the_model(service: Service) -> None:
     """App shells and extensions have schemes of their own: `test_allowed` tests them."""
     others = [origin for origin in service.expected.origins if not origin.startswith("http")]

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from .service import OTHER_SITE, OWN_ORIGIN, PROBE, SAFE_METHODS, Service, filled
+from .service import (
+    OTHER_SITE,
+    OWN_ORIGIN,
+    PROBE,
+    SAFE_METHODS,
+    Service,
+    cors_headers,
+    filled,
+)
 
 UNSAFE = ["POST", "PUT", "PATCH", "DELETE"]
 COOKIE = {"Cookie": "session=stolen"}
@@ -25,7 +33,9 @@ def runs(service: Service, method: str, headers: dict[str, str]) -> bool:
     return bool(service.handled)
 
 
-def passes(service: Service, method: str, path: str, headers: dict[str, str]) -> bool:
+def passes(
+    service: Service, method: str, path: str, headers: dict[str, str] | list[tuple[str, str]]
+) -> bool:
     """Send a write and tell whether it gets past the policy. None of your code runs."""
     with service.dry_run() as passed:
         service.send(method, path, headers)
@@ -139,6 +149,89 @@ def test_public_paths_take_no_write_with_a_login(
         what = f"{guarded.environment}: {method} {path} from another site"
         assert not passes(guarded, method, path, CROSS_SITE | login), f"{what} runs. {FIX}"
         assert passes(guarded, method, path, CROSS_SITE), f"{what} without a login fails. {FIX}"
+
+
+# --- Paths that are exempt: login callbacks ---------------------------------------------------
+
+FORM = "application/x-www-form-urlencoded"
+FORMS = [FORM, f"{FORM}; charset=UTF-8", "multipart/form-data; boundary=----WebKitFormBoundary7MA4"]
+# What a page of another site can send without a preflight, and what only a preflight could allow.
+NO_FORMS = [
+    [],
+    ["text/plain"],
+    ["text/plain; a=application/x-www-form-urlencoded"],
+    ["application/json"],
+    [f"{FORM}-json"],
+    [f"{FORM}; a=application/json"],
+    [f"{FORM}, application/json"],
+    [FORM, FORM],
+    [FORM, "application/json"],
+    ["application/json", FORM],
+]
+
+
+@pytest.fixture
+def exempt(guarded: Service) -> Service:
+    """The service in an environment that lets other sites post forms to some paths."""
+    if not guarded.expected.exempt_paths:
+        pytest.skip(f"{guarded.environment} has no CORS_GUARD_EXEMPT_PATHS")
+    return guarded
+
+
+@pytest.mark.parametrize("kind", FORMS)
+@pytest.mark.parametrize("origin", [OTHER_SITE, "null"])
+def test_a_form_of_another_site_reaches_an_exempt_path(
+    exempt: Service, kind: str, origin: str
+) -> None:
+    """With cookies, as at the end of a login."""
+    for path in exempt.expected.exempt_paths:
+        headers = {"Origin": origin, "Content-Type": kind, "Sec-Fetch-Site": "cross-site"} | COOKIE
+        what = f"{exempt.environment}: a form of {origin} is refused at {path}"
+        assert passes(exempt, "POST", path, headers), f"{what}. {FIX}"
+
+
+@pytest.mark.parametrize("kinds", NO_FORMS, ids=" and ".join)
+def test_nothing_but_a_form_passes_at_an_exempt_path(exempt: Service, kinds: list[str]) -> None:
+    for path in exempt.expected.exempt_paths:
+        lines = [*(CROSS_SITE | COOKIE).items(), *(("Content-Type", kind) for kind in kinds)]
+        what = f"{exempt.environment}: {kinds} of another site passes at {path}"
+        assert not passes(exempt, "POST", path, lines), f"{what}. {FIX}"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "post"])
+def test_no_other_method_passes_at_an_exempt_path(exempt: Service, method: str) -> None:
+    for path in exempt.expected.exempt_paths:
+        headers = CROSS_SITE | COOKIE | {"Content-Type": FORM}
+        what = f"{exempt.environment}: {method} {path} of another site runs"
+        assert not passes(exempt, method, path, headers), f"{what}. {FIX}"
+
+
+def test_no_path_beside_an_exempt_path_takes_a_form(exempt: Service) -> None:
+    """Neither another spelling, nor what lies above or below, nor any other route."""
+    exact, headers = exempt.expected.exempt_paths, CROSS_SITE | COOKIE | {"Content-Type": FORM}
+    others = [PROBE, "/", *(path for method, path in writes(exempt) if method == "POST")]
+    for path in exact:
+        parent = path.rstrip("/").rpartition("/")[0]
+        other_slash = path[:-1] if path.endswith("/") else f"{path}/"
+        others += [other_slash, f"{path}/x", f"{path}x", f"/x{path}", f"/{path}", parent or "/"]
+        others += [path.upper(), path.title(), f"{path}/..", f"{path};x=1", f"{path}%00"]
+    for path in dict.fromkeys(others):
+        if path not in exact:
+            what = f"{exempt.environment}: a form of another site passes at {path}"
+            assert not passes(exempt, "POST", path, headers), f"{what}. {FIX}"
+
+
+@pytest.mark.parametrize("credentials", ["include", "omit"])
+def test_no_page_reads_the_response_of_an_exempt_path(exempt: Service, credentials: str) -> None:
+    form = (("Content-Type", FORM),)
+    for path in exempt.expected.exempt_paths:
+        exempt.handled.clear()
+        outcome = exempt.fetch(OTHER_SITE, "POST", path, headers=form, credentials=credentials)
+        assert exempt.handled == ["POST"], f"{exempt.environment}: POST {path} is refused. {FIX}"
+        what = f"{exempt.environment}: {OTHER_SITE} can read the response of {path}"
+        assert not outcome.allowed, f"{what}. {FIX}"
+        for response in (outcome.response, exempt.preflight(OTHER_SITE, "POST", path)):
+            assert cors_headers(response) == {}, f"{what}. {FIX}"
 
 
 def test_reading_is_not_guarded(guarded: Service) -> None:

@@ -20,6 +20,7 @@ EXPOSED_HEADERS = "CORS_EXPOSE_HEADERS"
 MAX_AGE = "CORS_MAX_AGE"
 PUBLIC_PATHS = "CORS_PUBLIC_PATHS"
 GUARD_WRITES = "CORS_GUARD_WRITES"
+GUARD_EXEMPT_PATHS = "CORS_GUARD_EXEMPT_PATHS"
 
 # The field of CORSPolicy that each variable is for.
 FIELDS = {
@@ -31,6 +32,7 @@ FIELDS = {
     MAX_AGE: "max_age",
     PUBLIC_PATHS: "public_paths",
     GUARD_WRITES: "guard_writes",
+    GUARD_EXEMPT_PATHS: "guard_exempt_paths",
 }
 
 # E: an error, the service does not start. W: a warning. -: fine.

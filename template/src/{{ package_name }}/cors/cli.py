@@ -9,7 +9,7 @@ import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,9 +26,9 @@ PACKAGE = __name__.partition(".")[0]
 DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
 
 # Errors of `cors check` that do not keep a service from starting: the app could not be made here,
-# for example without its database; or git does not have a file.
+# for example without its database; git does not have a file; no route is at an exempt path.
 NO_APP = "APP"
-NOT_AT_START = frozenset({NO_APP, "CORS042"})
+NOT_AT_START = frozenset({NO_APP, "CORS042", "CORS050"})
 
 # The message of a driver that cannot connect shows the URL with its password.
 USER_INFO = re.compile(r"://[^\s@]*@")
@@ -54,7 +54,8 @@ class Environment:
     @property
     def refusals(self) -> list[Finding]:
         """Why the service does not start; empty where it does."""
-        return [each for each in errors_among(self.findings) if each.rule not in NOT_AT_START]
+        errors = [each for each in errors_among(self.findings) if not is_report_mode(each)]
+        return [each for each in errors if each.rule not in NOT_AT_START]
 
     @property
     def verdict(self) -> str:
@@ -104,7 +105,15 @@ def examine(
         except Exception as error:
             problems.append(not_created(error))
     found = [each for subject in subjects for each in findings_of(subject, rules)]
+    if policy.allow_credentials and policy.strictness != "local":
+        # The service starts with a warning, for a team to read its log. The check is for the rest.
+        found = [replace(e, severity="error") if is_report_mode(e) else e for e in found]
     return Environment(sources.environment, tuple(dict.fromkeys(found + problems)), policy, app)
+
+
+def is_report_mode(found: Finding) -> bool:
+    """Whether the finding is about CORS_GUARD_WRITES=report."""
+    return (found.rule, found.value) == ("CORS040", "report")
 
 
 def not_created(error: Exception) -> Finding:

@@ -8,6 +8,7 @@ to a request:
 - A preflight never reaches the app. An allowed origin gets 204 with the whole policy, others 403.
 - A WebSocket handshake from a page of another site is refused before the app sees it.
 - With `guard_writes`, so is an unsafe request of another site: CORS alone only hides the response.
+  With `report_writes` it is only logged. A form for an exempt path passes, and gets no grant.
 - Under `public_paths` other sites get `*`, and never credentials.
 """
 
@@ -49,6 +50,13 @@ REMEMBERED_ORIGINS = 256
 
 # RFC 9110, section 5.6.2
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# The types of a login provider's form. Parameters such as boundary and charset are tokens, so none
+# of them can look like another media type.
+FORM = re.compile(
+    rb"(?:application/x-www-form-urlencoded|multipart/form-data)(?:[ \t]*;[ \t]*%b=%b)*"
+    % (TOKEN.pattern, TOKEN.pattern),
+    re.IGNORECASE,
+)
 
 
 def _spellings(*names: bytes) -> dict[bytes, bytes]:
@@ -93,11 +101,14 @@ class StrictCORSMiddleware(CORSMiddleware):
     """Starlette's CORSMiddleware with the same arguments, a stricter reading of them, and guards.
 
     It is a subclass, so that code which looks for a CORSMiddleware finds one, but it answers
-    requests by itself. Three arguments are its own:
+    requests by itself. Five arguments are its own:
 
     - `public_paths`: path prefixes, on segment boundaries, that every site may use without
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
     - `guard_writes`: refuse an unsafe request of another site with 403 before the app runs.
+    - `report_writes`: without `guard_writes`, log what it would refuse, and let it run.
+    - `guard_exempt_paths`: exact paths to which every site may post a form, such as the last step
+      of a login. The guard lets it pass; no site gets a grant for it.
     - `describe_stranger`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
 
@@ -119,6 +130,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         *,
         public_paths: Collection[str] = (),
         guard_writes: bool = False,
+        report_writes: bool = False,
+        guard_exempt_paths: Collection[str] = (),
         describe_stranger: Callable[[str], str] | None = None,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
@@ -127,6 +140,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         allow_headers = _strings("allow_headers", allow_headers, not allow_credentials)
         expose_headers = _strings("expose_headers", expose_headers, not allow_credentials)
         public_paths = _strings("public_paths", public_paths)
+        guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         if "null" in allow_origins:
             raise ValueError(
                 "allow_origins contains 'null', which any site can send from a sandboxed frame. "
@@ -148,6 +162,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.max_age = max_age
         self.public_paths = public_paths
         self.guard_writes = guard_writes
+        self.report_writes = report_writes
+        self.guard_exempt_paths = guard_exempt_paths
         self.describe_stranger = describe_stranger
 
         self._any_origin = "*" in allow_origins
@@ -177,7 +193,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             return
 
         method = scope["method"]
-        guarded = self.guard_writes and method not in SAFE_METHODS
+        guarded = method not in SAFE_METHODS and (self.guard_writes or self.report_writes)
         found = NONE_READ
         if guarded or method == "OPTIONS":
             found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
@@ -206,8 +222,11 @@ class StrictCORSMiddleware(CORSMiddleware):
             if grant is not NOTHING:
                 grant += self._exposed
         if guarded and allowed is None and not self._may_write(scope, found):
-            await self._refuse(found, grant, send)
-            return
+            if self.guard_writes:
+                await self._refuse(found, grant, send)
+                return
+            origin, text = b", ".join(origins).decode("latin-1"), "%a %a of %a runs: only reported"
+            logging.getLogger(__package__).warning(text, method, scope["path"], origin)
 
         # Not a coroutine of its own: it would cost every chunk of a stream one more frame.
         def send_with_policy(message: Message) -> Awaitable[None]:
@@ -250,10 +269,7 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     def _is_public(self, scope: Scope) -> bool:
         """Tell whether the path is public, seen from where the app is mounted."""
-        path: str = scope["path"]
-        root: str = scope.get("root_path", "")
-        if path == root or path.startswith(f"{root}/"):
-            path = path[len(root) :]
+        path = _route_path(scope)
         # Code further in may resolve these, and arrive at a path that is not public.
         if ".." in path or "//" in path or "\\" in path:
             return self._any_origin
@@ -330,7 +346,19 @@ class StrictCORSMiddleware(CORSMiddleware):
             welcome = site in ([b"same-origin"], [b"none"])
         else:
             welcome = b"origin" not in found or _is_own_origin(scope, found)
-        return welcome or (self._is_public(scope) and not _has_ambient_credentials(found))
+        if welcome or (self._is_public(scope) and not _has_ambient_credentials(found)):
+            return True
+        return self._is_exempt(scope)
+
+    def _is_exempt(self, scope: Scope) -> bool:
+        """Tell whether it is a form for a path to which every site may post one.
+
+        A second Content-Type line is meant for another reader than the first.
+        """
+        if scope["method"] != "POST" or _route_path(scope) not in self.guard_exempt_paths:
+            return False
+        types = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
+        return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 
     def _may_connect(self, scope: Scope) -> bool:
         """Tell whether a WebSocket handshake may reach the app.
@@ -402,6 +430,13 @@ def _preflight_vary(mirrors_headers: bool, private_network: bool) -> Header:
     if private_network:
         names.append(b"Access-Control-Request-Private-Network")
     return (b"vary", b", ".join(names))
+
+
+def _route_path(scope: Scope) -> str:
+    """Return the path as the app routes it, seen from where it is mounted."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if path == root or path.startswith(f"{root}/") else path
 
 
 def _prefix(path: str) -> str:

@@ -27,6 +27,7 @@ class CORSPolicy:
     """The policy of one environment, as it is written. Fields are named as in CORSMiddleware.
 
     `allow_origins` holds exact origins and wildcard patterns in the order they are written.
+    `report_writes` is CORS_GUARD_WRITES=report, where `guard_writes` is false.
     """
 
     environment: str
@@ -38,6 +39,8 @@ class CORSPolicy:
     max_age: int = 600
     public_paths: tuple[str, ...] = ()
     guard_writes: bool = False
+    report_writes: bool = False
+    guard_exempt_paths: tuple[str, ...] = ()
 
     @property
     def strictness(self) -> Strictness:
@@ -73,6 +76,8 @@ class CORSPolicy:
             "max_age": self.max_age,
             "public_paths": self.public_paths,
             "guard_writes": self.guard_writes,
+            "report_writes": self.report_writes,
+            "guard_exempt_paths": self.guard_exempt_paths,
             # What helps a developer would tell other sites the policy.
             "describe_stranger": describe_stranger if self.strictness == "local" else None,
         }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from .audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
+    GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
     MAX_AGE,
     METHODS,
@@ -507,11 +508,18 @@ def unguarded_writes(subject: Subject) -> Iterator[Fault]:
     """Credentials without the write guard.
 
     CORS hides a response from a page of another site. It does not keep that page's form from
-    being sent, with the user's cookies, and carried out.
+    being sent, with the user's cookies, and carried out. CORS_GUARD_WRITES=report only logs what
+    true would refuse: the service starts with a warning, and where credentials are allowed,
+    `cors check` and the test suite fail until it is true.
 
     bad: CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true
     good: CORS_GUARD_WRITES=true
     """
+    if subject.policy.report_writes:
+        reason = "only logs the writes of other sites, and lets them run"
+        fix = "write true when the log holds no write that has to pass"
+        yield Fault(GUARD_WRITES, "report", reason, fix, severity="warning")
+        return
     if not subject.policy.allow_credentials or subject.policy.guard_writes:
         return
     instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
@@ -551,17 +559,43 @@ def impossible_public_path(subject: Subject) -> Iterator[Fault]:
     good: CORS_PUBLIC_PATHS=/public
     """
     for path in subject.policy.public_paths:
-        segments = path.removesuffix("/").split("/")[1:]
-        if not path.startswith("/"):
-            reason, fix = "does not begin with a slash", "write a path, such as /public"
-        elif re.search(r"[*?#;\\%\s]", path) or not path.isprintable():
-            reason = "holds a character that no path prefix has"
-            fix = "write the plain beginning of the path, such as /public"
-        elif any(segment in ("", ".", "..") for segment in segments):
-            reason, fix = "has an empty or dotted segment", "write the path without it"
-        else:
-            continue
-        yield Fault(PUBLIC_PATHS, path, reason, fix)
+        if reason := path_fault(path):
+            yield Fault(PUBLIC_PATHS, path, reason, "write a plain prefix, such as /public")
+
+
+def path_fault(path: str) -> str:
+    """Return why a text is no plain path, empty if it is one."""
+    if not path.startswith("/"):
+        return "does not begin with a slash"
+    if re.search(r"[*?#;\\%\s]", path) or not path.isprintable():
+        return "holds a character that no plain path has"
+    if any(segment in ("", ".", "..") for segment in path.removesuffix("/").split("/")[1:]):
+        return "has an empty or dotted segment"
+    return ""
+
+
+@BOOK.rule("CORS049", "E E E")
+def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
+    """An exempt path that is no single path.
+
+    The write guard lets every site post a form to an exempt path, with the user's cookies. So it is
+    the one path of a login callback, written exactly as its route: no prefix and no pattern. Under
+    a public path, every site could read the response as well.
+
+    bad: CORS_GUARD_EXEMPT_PATHS=/auth/*
+    good: CORS_GUARD_EXEMPT_PATHS=/auth/callback
+    """
+    public = tuple(each.removesuffix("/") + "/" for each in subject.policy.public_paths)
+    for path in subject.policy.guard_exempt_paths:
+        reason = path_fault(path)
+        fix = "write the exact path of the callback, such as /auth/callback"
+        if path == "/" or set(path) & set("{}"):
+            reason = "is not the exact path of one callback"
+        elif not reason and f"{path}/".startswith(public):
+            reason = f"is under a path of {PUBLIC_PATHS}"
+            fix = f"take that out of {PUBLIC_PATHS}, or give the callback another path"
+        if reason:
+            yield Fault(GUARD_EXEMPT_PATHS, path, reason, fix)
 
 
 RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES], key=lambda rule: rule.id))

@@ -3,13 +3,13 @@
 import logging
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from .audit import Subject
+from .audit import GUARD_WRITES, Subject
 from .findings import ConfigurationError, Finding, errors_among
 from .policy import CORSPolicy, strictness_of
 from .rules import audit
@@ -64,7 +64,8 @@ class CORSSettings(BaseSettings):
     cors_expose_headers: StringList = ()
     cors_max_age: Seconds = 600
     cors_public_paths: StringList = ()
-    cors_guard_writes: bool = False
+    cors_guard_writes: bool | Literal["report"] = False
+    cors_guard_exempt_paths: StringList = ()
 
     # The policy that `load` has audited.
     _audited: CORSPolicy | None = PrivateAttr(default=None)
@@ -100,7 +101,9 @@ class CORSSettings(BaseSettings):
             expose_headers=self.cors_expose_headers,
             max_age=self.cors_max_age,
             public_paths=self.cors_public_paths,
-            guard_writes=self.cors_guard_writes,
+            guard_writes=self.cors_guard_writes is True,
+            report_writes=self.cors_guard_writes == "report",
+            guard_exempt_paths=self.cors_guard_exempt_paths,
         )
 
     def cors_policy(self) -> CORSPolicy:
@@ -133,7 +136,9 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
         defaults = {name: fields[name].default for name in unread & fields.keys()}
         readable = CORSSettings(_env_file=None, **(texts_of(sources) | defaults)).as_policy()
         subject = Subject(readable, sources, unread=frozenset(map(str.upper, unread)))
-        return None, [unreadable(fault, sources) for fault in faults] + [*audit(subject)]
+        # To pydantic, a value that is neither a bool nor `report` is two faults.
+        found = dict.fromkeys(unreadable(fault, sources) for fault in faults)
+        return None, [*found, *audit(subject)]
     return settings, [*audit(Subject(settings.as_policy(), sources))]
 
 
@@ -188,7 +193,8 @@ def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
         rule, reason = "CORS001", fault["ctx"]["reason"]
         fix = 'write a,b without quotes or JSON: ["a","b"]'
     elif name.startswith("CORS_"):
-        rule, fix = "CORS038", "write true or false"
+        more = ", or report" if name == GUARD_WRITES else ""
+        rule, fix = "CORS038", f"write true or false{more}"
         reason = "is neither true nor false" if value else "is empty"
     where = variable.where if variable else ""
     return Finding(rule=rule, variable=name, value=value, reason=reason, fix=fix, where=where)

@@ -1,6 +1,6 @@
 """Rules for `cors check` in a checkout and for the test suite; a service that starts skips them.
 
-They read source code, the recorded answers, and what git has.
+They read source code, the recorded answers, and what git has, and look up exempt paths in the app.
 """
 
 import ast
@@ -13,11 +13,15 @@ from textwrap import dedent
 from typing import Any
 
 import yaml
+from fastapi.params import Form
+from starlette.routing import Mount, compile_path
 
 from ..app import APP_RULES, AppRoute, app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
+    GUARD_EXEMPT_PATHS,
+    GUARD_WRITES,
     MAX_AGE,
     METHODS,
     ORIGINS,
@@ -80,19 +84,7 @@ def cookies_set(app: Any) -> Iterator[tuple[str, str, bool]]:
 
 def cookies_in(route: AppRoute) -> Iterator[tuple[str, str, bool]]:
     """Yield what a route's own code says in its calls of `set_cookie`."""
-    code = getattr(route.endpoint, "__code__", None)
-    # Reading source is slow: only where the compiled code mentions the method at all.
-    if code is None or "set_cookie" not in code.co_names:
-        return
-    try:
-        tree = ast.parse(dedent(inspect.getsource(route.endpoint)))
-    except (OSError, TypeError, SyntaxError):
-        return
-    for node in ast.walk(tree):
-        called = node.func if isinstance(node, ast.Call) else None
-        if not isinstance(called, ast.Attribute) or called.attr != "set_cookie":
-            continue
-        assert isinstance(node, ast.Call)
+    for node, _ in calls_of("set_cookie", route.endpoint):
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         # Starlette's defaults are SameSite=Lax and no Secure.
         samesite = given.get("samesite", ast.Constant("lax"))
@@ -101,6 +93,110 @@ def cookies_in(route: AppRoute) -> Iterator[tuple[str, str, bool]]:
             continue
         if isinstance(secure, ast.Constant):
             yield route.path, str(samesite.value or "lax").lower(), bool(secure.value)
+
+
+def calls_of(method: str, endpoint: Any) -> Iterator[tuple[ast.Call, ast.expr]]:
+    """Yield the calls of a method in a function's own code, each with what it is called on."""
+    code = getattr(endpoint, "__code__", None)
+    # Reading source is slow: only where the compiled code mentions the method at all.
+    if code is None or method not in code.co_names:
+        return
+    try:
+        tree = ast.parse(dedent(inspect.getsource(endpoint)))
+    except (OSError, TypeError, SyntaxError):
+        return
+    for node in ast.walk(tree):
+        called = node.func if isinstance(node, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr == method:
+            assert isinstance(node, ast.Call)
+            yield node, called.value
+
+
+# --- Paths that are exempt from the write guard -----------------------------------------------
+
+
+@BOOK.rule("CORS050", "W E E")
+def exempt_path_without_route(subject: Subject) -> Iterator[Fault]:
+    """An exempt path that is no POST route.
+
+    The path has to be written exactly as the app routes it, with or without its final slash.
+    Otherwise the form of a login provider is refused all the same. The service starts with it.
+
+    bad: CORS_GUARD_EXEMPT_PATHS=/auth/callback with @router.post("/auth/callback/")
+    good: CORS_GUARD_EXEMPT_PATHS=/auth/callback/
+    """
+    if subject.app is None:
+        return
+    for path in subject.policy.guard_exempt_paths:
+        if not is_in_a_mount(path, subject.app) and not post_routes(path, subject.app):
+            reason = "is exempt from the write guard, but the app has no POST route there"
+            other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+            fix = f"add the route to the app, or remove {path}"
+            if post_routes(other, subject.app):
+                fix = f"write {other}, as the route is written"
+            yield Fault(GUARD_EXEMPT_PATHS, path, reason, fix)
+
+
+def post_routes(path: str, app: object) -> list[AppRoute]:
+    """Return the routes of the app that take a POST to this path."""
+    found = (route for route in app_routes(app) if "POST" in route.methods)
+    return [route for route in found if compile_path(route.path)[0].match(path)]
+
+
+def is_in_a_mount(path: str, app: Any) -> bool:
+    """Whether a mounted app takes this path that has no routes to look at."""
+    routes = getattr(app, "routes", None) or ()
+    mounts = (each for each in routes if isinstance(each, Mount) and not each.routes)
+    return any(path.startswith(f"{mount.path}/") for mount in mounts)
+
+
+@BOOK.rule("CORS051", "W W W")
+def exempt_route_reads_json(subject: Subject) -> Iterator[Fault]:
+    """An exempt path whose route reads JSON.
+
+    Only forms pass the write guard there. A route that reads the body as JSON, whatever its
+    Content-Type says, takes JSON from every site, with the user's cookies.
+
+    bad: CORS_GUARD_EXEMPT_PATHS=/auth/callback while its route calls request.json()
+    good: form = await request.form()
+    """
+    for path in subject.policy.guard_exempt_paths:
+        if any(reads_json(route) for route in post_routes(path, subject.app)):
+            reason = "is exempt from the write guard for forms, but its route reads JSON"
+            fix = "read the form with request.form() or Form(), or remove the path"
+            yield Fault(GUARD_EXEMPT_PATHS, path, reason, fix)
+
+
+def reads_json(route: AppRoute) -> bool:
+    """Whether a route takes a body that is no form, or reads the request's body as JSON."""
+    if any(not isinstance(each.field_info, Form) for each in body_of(route.dependant)):
+        return True
+    parameters = inspect.signature(route.endpoint).parameters
+    read = (owner for _, owner in calls_of("json", route.endpoint))
+    return any(isinstance(each, ast.Name) and each.id in parameters for each in read)
+
+
+def body_of(dependant: Any) -> Iterator[Any]:
+    """Yield the parameters that a route and its dependencies read from the body."""
+    yield from getattr(dependant, "body_params", ())
+    for dependency in getattr(dependant, "dependencies", ()):
+        yield from body_of(dependency)
+
+
+@BOOK.rule("CORS052", "W W W")
+def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
+    """An exempt path without the write guard.
+
+    Nothing refuses the writes of other sites, so there is nothing to be exempt from.
+
+    bad: CORS_GUARD_EXEMPT_PATHS=/auth/callback while CORS_GUARD_WRITES=false
+    good: CORS_GUARD_WRITES=true
+    """
+    policy = subject.policy
+    if policy.guard_exempt_paths and not (policy.guard_writes or policy.report_writes):
+        reason = f"has no effect, because {GUARD_WRITES} is not true"
+        paths = ",".join(policy.guard_exempt_paths)
+        yield Fault(GUARD_EXEMPT_PATHS, paths, reason, f"set {GUARD_WRITES}=true, or remove it")
 
 
 # --- Recorded answers -------------------------------------------------------------------------
@@ -115,6 +211,7 @@ SHARED_QUESTIONS = {
     EXPOSED_HEADERS: "exposed_headers",
     MAX_AGE: "preflight_max_age",
     PUBLIC_PATHS: "public_paths",
+    GUARD_EXEMPT_PATHS: "guard_exempt_paths",
 }
 
 

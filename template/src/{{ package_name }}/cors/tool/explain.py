@@ -14,6 +14,7 @@ from ..app import app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
+    GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
     METHODS,
     ORIGINS,
@@ -31,10 +32,12 @@ from .browser import Step as BrowserStep
 from .cors_check import unsafe_names
 from .explain_question import (
     UNKNOWN_SERVICE,
+    Change,
     Explanation,
     Question,
     Verdict,
     explain,
+    is_login_provider,
     is_refused_by_guard,
     service_of,
     step_of,
@@ -91,6 +94,19 @@ def socket_steps(found: Explanation) -> Iterator[Step]:
         yield Step("handshake", "ok", "reaches the app")
     else:
         yield Step("handshake", "none", "refused with 403 before it is accepted: no handler runs")
+
+
+def form_steps(found: Explanation) -> Iterator[Step]:
+    """Yield the steps of a form that a page of a login provider posts."""
+    yield Step("preflight", "none", "never: a browser sends a form at once, with cookies")
+    if is_refused_by_guard(found.outcome):
+        yield request_step(found)
+        return
+    text = f"reaches the handler: {found.place(GUARD_WRITES)} is not true"
+    if found.policy.guard_writes:
+        text = f"reaches the handler: the path is in {found.place(GUARD_EXEMPT_PATHS)}"
+    yield Step("request", "ok", text)
+    yield Step("response", "none", "shown to the user as the next page; no script can read it")
 
 
 def origin_step(found: Explanation) -> Step:
@@ -173,6 +189,11 @@ def request_step(found: Explanation) -> Step:
     return Step("request", "none", text)
 
 
+def with_cookies(found: Explanation) -> str:
+    """Return how an allowed origin's requests come: with cookies, where credentials are allowed."""
+    return ", with the user's cookies" if found.policy.allow_credentials else ""
+
+
 def contents(items: Iterable[str]) -> str:
     """Return what a list holds, to follow its name."""
     return f"holds {', '.join(items)}" if items else "is empty"
@@ -205,6 +226,9 @@ def command(found: Explanation) -> str:
     if not outcome.requests:
         return ""
     sent = outcome.requests[0]
+    if found.question.is_form:
+        # Only sending the form would show more than the preflight of a script.
+        return ""
     if outcome.step is not BrowserStep.PREFLIGHT and sent.method in ("GET", "HEAD"):
         return curl("-i" if sent.method == "GET" else "-I", outcome.url, [origin])
     asks = [(name, value) for name, value in sent.headers if name.startswith("access-control-")]
@@ -222,6 +246,10 @@ def curl(options: str, url: str, headers: Iterable[str]) -> str:
 
 # --- What else is worth knowing ---------------------------------------------------------------
 
+CHECK_STATE = (
+    "The handler has to check `state` (OpenID Connect) or `RelayState` (SAML), since any site can "
+    "post such a form."
+)
 LOCAL_NAMES = (
     "`fastapi dev` prints 127.0.0.1, but to a browser `localhost` and `127.0.0.1` are two sites: a "
     "cookie of one is not sent from a page on the other."
@@ -244,6 +272,8 @@ def other_problems(found: Explanation) -> Iterator[str]:
     if page and target:
         yield from about_network(found, page, target)
     yield from about_routes(found)
+    if is_login_provider(found.question.origin):
+        yield from about_provider(found)
     if found.question.is_socket:
         return
     yield from about_writes(found)
@@ -312,12 +342,24 @@ def about_routes(found: Explanation) -> Iterator[str]:
         yield f"{path} answers {listed}; {question.method} gets a 405."
 
 
+def about_provider(found: Explanation) -> Iterator[str]:
+    """Say what a page of a login provider needs, and what it must not get."""
+    origin = found.question.origin
+    yield (
+        f"{origin} is a login provider. Its pages post forms and read nothing. Do not list it in "
+        f"{ORIGINS}: its pages could then read responses{with_cookies(found)}."
+    )
+    if found.question.is_form and not found.exemption:
+        yield CHECK_STATE
+
+
 def about_writes(found: Explanation) -> Iterator[str]:
     """Say that CORS alone does not keep a write of another site from being carried out."""
     outcome, method = found.outcome, found.question.method
     reaches_app = outcome.response is not None and not is_refused_by_guard(outcome)
     if reaches_app and not outcome.allowed and method not in SAFE_METHODS:
-        yield f"CORS does not stop the handler of such a {method}; {GUARD_WRITES}=true does."
+        now = f", {found.place(GUARD_WRITES)} only logs it" if found.policy.report_writes else ""
+        yield f"CORS does not stop the handler of such a {method}{now}; {GUARD_WRITES}=true does."
 
 
 def about_cookies(found: Explanation, page: Site, service: Site) -> Iterator[str]:
@@ -421,7 +463,9 @@ def print_headline(found: Explanation, console: Console) -> None:
 
 def print_steps(found: Explanation, console: Console) -> None:
     """Print the steps in columns."""
-    steps = list(socket_steps(found) if found.question.is_socket else request_steps(found))
+    question = found.question
+    kind = socket_steps if question.is_socket else form_steps if question.is_form else request_steps
+    steps = list(kind(found))
     names = max(len(step.name) for step in steps)
     marks = max(len(MARKS[step.verdict][0]) for step in steps)
     for step in steps:
@@ -435,9 +479,15 @@ def print_changes(found: Explanation, console: Console) -> None:
     changes = found.changes.values()
     near = found.near if found.blocked_at in ("origin", "credentials") else None
     instead = near.allowed if near and isinstance(near.allowed, Origin) else None
-    if not (changes or instead):
+    if not (changes or instead or found.exemption):
         return
     print_heading(console, "What to change")
+    if found.exemption:
+        print_exemption(found, found.exemption, console)
+    if found.exemption and changes:
+        text = f"If a script of {found.question.origin} calls the service, list its origin."
+        more = f"Its pages can then read and write{with_cookies(found)}"
+        print_text(console, f"{text} {more}:", "  ")
     allowing = [name for name, fate in found.elsewhere.items() if fate == "allowed"]
     if instead:
         text = f"Open the page at {instead} instead. If {found.question.origin} is right:"
@@ -447,8 +497,7 @@ def print_changes(found: Explanation, console: Console) -> None:
         print_text(console, f"{text}right service. If it does:", "  ")
     for change in changes:
         if not change.refused:
-            print_line(console, f"{change.where}{'' if change.is_set else ' (not set yet)'}:")
-            print_line(console, f"  {change.variable}={change.value}", "bold green")
+            print_change(change, console)
             continue
         text = f"The rules of {found.environment.name} refuse it in {change.variable}:"
         print_text(console, text, "  ")
@@ -458,6 +507,24 @@ def print_changes(found: Explanation, console: Console) -> None:
     if changes and not any(change.refused for change in changes):
         text = "The request is then allowed (tried). Restart the service to apply the change."
         print_text(console, text, "  ")
+
+
+def print_change(change: Change, console: Console) -> None:
+    """Print a line to write, after the place to write it in."""
+    print_line(console, f"{change.where}{'' if change.is_set else ' (not set yet)'}:")
+    print_line(console, f"  {change.variable}={change.value}", "bold green")
+
+
+def print_exemption(found: Explanation, change: Change, console: Console) -> None:
+    """Print how a form of the page gets past the guard, and what that gives away."""
+    origin, path = found.question.origin, found.question.path
+    text = f"If a page of {origin} posts a form, as login providers do at the end of a login:"
+    print_text(console, text, "  ")
+    print_change(change, console)
+    text = f"Any site can then post a form to {path}, with the user's cookies, but not read the"
+    print_text(console, f"{text} response. {CHECK_STATE}", "  ")
+    text = "The form then reaches the handler (tried). Restart the service to apply the change."
+    print_text(console, text, "  ")
 
 
 def print_notes(found: Explanation, console: Console) -> None:

@@ -20,7 +20,16 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from ..app import CORSFastAPI
-from ..audit import CREDENTIALS, FIELDS, GUARD_WRITES, METHODS, ORIGINS, REQUEST_HEADERS, Subject
+from ..audit import (
+    CREDENTIALS,
+    FIELDS,
+    GUARD_EXEMPT_PATHS,
+    GUARD_WRITES,
+    METHODS,
+    ORIGINS,
+    REQUEST_HEADERS,
+    Subject,
+)
 from ..cli import Environment, examine
 from ..fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
 from ..findings import Finding, errors_among, shown
@@ -32,6 +41,8 @@ from ..rules import audit
 from ..sources import Variable, environments, find_sources
 from .asgi_transport import ASGITransport
 from .browser import Browser, Fetch, Outcome, Reason
+from .cors_check import unsafe_names
+from .development_rules import post_routes, reads_json
 
 # The step at which each reason blocks a request, and the variable that lets the request pass it.
 BLOCKS: Mapping[Reason, tuple[str, str | None]] = {
@@ -70,6 +81,18 @@ TYPICAL_VALUES = {
 }
 
 
+# Where login providers and banks show their pages, with everything below these names. Such a page
+# posts forms. It has no reason to read a response, so its origin belongs on no list.
+LOGIN_PROVIDERS = (
+    *("accounts.google.com", "amazoncognito.com", "appleid.apple.com", "auth0.com"),
+    *("b2clogin.com", "cardinalcommerce.com", "ciamlogin.com", "duosecurity.com"),
+    *("hooks.stripe.com", "login.live.com", "login.microsoftonline.com"),
+    *("login.microsoftonline.us", "login.windows.net", "okta-emea.com", "okta.com"),
+    *("oktapreview.com", "onelogin.com", "pingone.com", "pingone.eu", "sso.jumpcloud.com"),
+)
+FORM_TYPE = ("content-type", "application/x-www-form-urlencoded")
+
+
 class QuestionError(ValueError):
     """What was typed is not a question. The text says what to type."""
 
@@ -86,7 +109,7 @@ class Typed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a script on a page wants to do: send a request, or open a WebSocket.
+    """What a page wants to do: a script sends a request or opens a WebSocket, or a form is posted.
 
     `service` is the origin of the service, None where it is not known. `notes` say how the input
     was read where that is not obvious.
@@ -100,9 +123,12 @@ class Question:
     service: str | None = None
     is_socket: bool = False
     notes: tuple[str, ...] = ()
+    is_form: bool = False
 
     def __str__(self) -> str:
         """The question in one line, without header values: they may be secrets."""
+        if self.is_form:
+            return f"{self.origin}: form to {self.path}"
         extras = [f"{name}: …" for name, _ in self.headers]
         extras += ["credentials"] if self.credentials else []
         given = f" with {', '.join(extras)}" if extras else ""
@@ -125,7 +151,24 @@ def read_question(typed: Typed, *, exact_method: bool = False) -> Question:
     method, method_notes = (method or "GET", ()) if exact_method else read_method(method or "GET")
     service, path, is_socket = read_path(path or "/")
     headers, notes = tuple(map(read_header, typed.headers)), (*origin_notes, *method_notes)
-    return Question(origin, method, path, headers, typed.credentials, service, is_socket, notes)
+    found = Question(origin, method, path, headers, typed.credentials, service, is_socket, notes)
+    return (as_form(found) or found) if is_login_provider(origin) else found
+
+
+def is_login_provider(origin: str) -> bool:
+    """Whether this is the origin of a known login provider."""
+    site = exact(origin)
+    host = f".{site.host}" if site else ""
+    return any(host.endswith(f".{name}") for name in LOGIN_PROVIDERS)
+
+
+def as_form(question: Question) -> Question | None:
+    """Return the question as a form of the page would ask it, None if no form can."""
+    if question.is_socket or question.method != "POST" or unsafe_names(question.headers):
+        return None
+    has_type = any(name.lower() == "content-type" for name, _ in question.headers)
+    headers = question.headers if has_type else (*question.headers, FORM_TYPE)
+    return replace(question, headers=headers, credentials=True, is_form=True)
 
 
 def is_method(text: str) -> bool:
@@ -252,7 +295,10 @@ def outcome_of(question: Question, policy: CORSPolicy, root_path: str = "") -> O
     service, transport = service_of(question, policy), policy_layer(question, policy, root_path)
     credentials: Literal["include", "same-origin"]
     credentials = "include" if question.credentials else "same-origin"
-    fetch = Fetch(question.origin, question.method, question.path, question.headers, credentials)
+    mode: Literal["cors", "no-cors"] = "no-cors" if question.is_form else "cors"
+    fetch = Fetch(
+        question.origin, question.method, question.path, question.headers, credentials, mode
+    )
     if not question.is_socket:
         browser = Browser(
             transport, service, cookie="session=x", registrable_domain=registrable_domain
@@ -369,6 +415,24 @@ class Explanation:
         return near_miss(self.question.origin, map(parse, self.policy.allow_origins))
 
     @cached_property
+    def exemption(self) -> Change | None:
+        """The change after which a form of the page gets past the write guard.
+
+        None where it passes already, where no form can be meant, and where the rules refuse it.
+        """
+        form, app = as_form(self.question), self.environment.app
+        path = self.question.path.removeprefix(self.root_path)
+        if form is None or any(reads_json(route) for route in post_routes(path, app)):
+            return None
+        value = (*self.policy.guard_exempt_paths, path)
+        amended = replace(self.policy, guard_exempt_paths=value)
+        before, after = (outcome_of(form, each, self.root_path) for each in (self.policy, amended))
+        if not is_refused_by_guard(before) or is_refused_by_guard(after):
+            return None
+        change = change_to(GUARD_EXEMPT_PATHS, value, self.policy, amended, self.variables)
+        return None if change.refused else change
+
+    @cached_property
     def elsewhere(self) -> Mapping[str, str]:
         """What becomes of the question in the other environments, by their names."""
         names = [name for name in environments() if name != self.environment.name]
@@ -417,7 +481,7 @@ def explain(question: Question, environment: Environment) -> Explanation:
 def values_that_help(outcome: Outcome, question: Question, policy: CORSPolicy) -> dict[str, Any]:
     """Return variables with the values that let a request pass the step at which it failed."""
     variable = VARIABLE_OF.get(outcome.reason) if outcome.reason else None
-    if variable is None:
+    if variable is None or (variable == ORIGINS and is_login_provider(question.origin)):
         return {}
     if variable == CREDENTIALS:
         # A deployed service does not start with credentials and without the write guard.

@@ -78,6 +78,7 @@ def described(environment: Environment) -> dict[str, str]:
     if policy is None:
         return {"who may call": f"refused: run cors check -e {environment.name}"}
     cache = f"{policy.max_age} s" if policy.max_age else "never"
+    writes = "run and are logged" if policy.report_writes else "run, responses hidden"
     return {
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
@@ -86,7 +87,8 @@ def described(environment: Environment) -> dict[str, str]:
         "readable headers": ", ".join(policy.expose_headers) or "safelisted only",
         "preflight cached": cache,
         "public paths": "\n".join(policy.public_paths) or "none",
-        "writes of other sites": "refused" if policy.guard_writes else "run, responses hidden",
+        "writes of other sites": "refused" if policy.guard_writes else writes,
+        "but forms pass at": "\n".join(policy.guard_exempt_paths) or "no path",
         "starts": "no: run cors check" if environment.refusals else "yes",
     }
 
