@@ -60,7 +60,10 @@ class Environment:
     def verdict(self) -> str:
         """What the findings mean for the service, in a sentence."""
         errors = len(errors_among(self.findings))
-        warnings = counted(len(self.findings) - errors, "warning")
+        accepted = len([each for each in self.findings if each.severity == "accepted"])
+        warnings = counted(len(self.findings) - errors - accepted, "warning")
+        if accepted:
+            warnings += f", {counted(accepted, 'accepted finding')}"
         if not self.findings:
             return f"{self.name}: no findings."
         if not errors:
@@ -90,10 +93,11 @@ def examine(
         return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
     settings, findings = read_settings(CORSSettings, sources)
     policy = settings.as_policy() if settings else None
-    if policy is None or errors_among(findings):
-        return Environment(sources.environment, tuple(findings), policy)
+    if policy is None:
+        return Environment(sources.environment, tuple(findings))
     subjects, problems, app = [Subject(policy, sources)], list[Finding](), None
-    if with_app:
+    # An app with a policy that is refused cannot be made.
+    if with_app and not errors_among(findings):
         try:
             app = create_app(sources.environment)
             subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]

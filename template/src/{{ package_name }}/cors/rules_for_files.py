@@ -9,6 +9,9 @@ from .sources import PROCESS, DotenvFile, Variable
 
 FILE_RULES = RuleBook()
 
+# Starlette's argument and the header of a proposal that browsers gave up for a permission prompt.
+PRIVATE_NETWORK = "CORS_ALLOW_PRIVATE_NETWORK"
+
 MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
 # The beginning of a line about the policy, however it goes on.
 ABOUT_THE_POLICY = re.compile(
@@ -37,7 +40,7 @@ FILE_RULES += [
 ]
 
 
-@FILE_RULES.rule("CORS030", "W E E")
+@FILE_RULES.rule("CORS030", "W E E", "Which other program reads it?")
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
     """An unknown CORS_ variable.
 
@@ -52,7 +55,13 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         if name in FIELDS or name.startswith("CORS_REQUIRE_"):
             continue
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
-        if name.startswith("CORS_") or letters(name) in ours:
+        if name.startswith(PRIVATE_NETWORK):
+            reason = (
+                "is read by nothing: before a page of the internet reaches a private address, the "
+                "browser asks its user, and no header of a service changes that"
+            )
+            yield Fault(name, "", reason, "remove it; there is nothing to set", variable.where)
+        elif name.startswith("CORS_") or letters(name) in ours:
             # Imported here: no service that starts needs it.
             from difflib import get_close_matches
 

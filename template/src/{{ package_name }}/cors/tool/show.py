@@ -13,6 +13,7 @@ from rich.text import Text
 from ..audit import Rule
 from ..cli import Environment, as_text
 from ..policy import STRICTNESSES
+from ..waivers import read_waivers
 
 
 def terminal() -> Console:
@@ -52,7 +53,9 @@ def print_findings(examined: Iterable[Environment], output: str) -> None:
         place = f"file={file},line={line}," if line.isdigit() else ""
         text = f"{name}: {finding.variable} {finding.sentence}".replace("%", "%25")
         text = text.replace("\r", "%0D").replace("\n", "%0A")
-        print(f"::{finding.severity} {place}title={finding.rule}::{text}")
+        level = "notice" if finding.severity == "accepted" else finding.severity
+        until = f" accepted until {finding.until}" if finding.until else ""
+        print(f"::{level} {place}title={finding.rule}{until}::{text}")
 
 
 # --- cors show --------------------------------------------------------------------------------
@@ -78,6 +81,7 @@ def described(environment: Environment) -> dict[str, str]:
     if policy is None:
         return {"who may call": f"refused: run cors check -e {environment.name}"}
     cache = f"{policy.max_age} s" if policy.max_age else "never"
+    waivers = "\n".join(map(str, read_waivers(policy.waivers)))
     return {
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
@@ -88,7 +92,7 @@ def described(environment: Environment) -> dict[str, str]:
         "public paths": "\n".join(policy.public_paths) or "none",
         "writes of other sites": "refused" if policy.guard_writes else "run, responses hidden",
         "starts": "no: run cors check" if environment.refusals else "yes",
-    }
+    } | ({"accepts findings": waivers} if waivers else {})
 
 
 def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
@@ -114,12 +118,18 @@ def rules_as_table(rules: Iterable[Rule], console: Console) -> None:
     console.print(drawn)
 
 
+def waiving(rule: Rule) -> str:
+    """Return whether the rule can be waived, and what a reviewer of the waiver asks."""
+    return f"Can be waived. A reviewer asks: {rule.ask}" if rule.ask else "Cannot be waived."
+
+
 def rule_as_text(rule: Rule, console: Console) -> None:
     """Print one rule with its reason and examples."""
     console.print(Text(f"{rule.id}  {rule.title}", style="bold"))
     severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
     console.print("  " + ", ".join(f"{name}: {LETTERS[each]}" for name, each in severities))
     console.print(Text(f"\n{rule.why}\n"))
+    console.print(Text(f"{waiving(rule)}\n"))
     console.print(Text(f"  bad   {rule.bad}", style="red"), soft_wrap=True)
     console.print(Text(f"  good  {rule.good}", style="green"), soft_wrap=True)
 
@@ -143,6 +153,8 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
             "",
             rule.why,
             "",
+            waiving(rule),
+            "",
             f"- bad: `{rule.bad}`",
             f"- good: `{rule.good}`",
             "",
@@ -158,6 +170,7 @@ def rules_as_json(rules: Iterable[Rule], console: Console) -> None:
                 "id": rule.id,
                 "title": rule.title,
                 "why": rule.why,
+                "ask": rule.ask,
                 "bad": rule.bad,
                 "good": rule.good,
                 "severity": {name: rule.severity(name) for name in STRICTNESSES},
