@@ -24,7 +24,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from .rule_cases import CASES, Case
+from .rule_cases import CASES, WAIVER_CASES, Case
 
 ENVIRONMENTS = {"local": "development", "shared": "staging", "production": "production"}
 LETTERS = {"error": "E", "warning": "W"}
@@ -38,6 +38,7 @@ GOOD = {
     "CORS_MAX_AGE": "600",
     "CORS_PUBLIC_PATHS": "",
     "CORS_GUARD_WRITES": "false",
+    "CORS_WAIVERS": "",
 }
 
 
@@ -471,6 +472,7 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows += [(rule, verdict) for rule, _, _, _, verdict in APP_CASES]
     rows += [("CORS037", verdict) for _, _, _, verdict in ANSWER_CASES]
     rows += [("CORS042", verdict) for _, _, verdict in GIT_CASES]
+    rows += [(case.rule, case.verdict) for case in WAIVER_CASES]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)
