@@ -6,6 +6,7 @@ Rules on the dotenv files are in `rules_for_files`, rules on the finished app in
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .audit import (
     CREDENTIALS,
@@ -62,10 +63,24 @@ def malformed(rule: str) -> Callable[[Subject], Iterator[Fault]]:
     def check(subject: Subject) -> Iterator[Fault]:
         for _, entry in subject.entries:
             if isinstance(entry, OriginError) and entry.rule == rule:
-                is_final = own_app_origin(entry.value) is None
-                yield Fault(ORIGINS, entry.value, entry.reason, entry.fix, is_final=is_final)
+                fix, is_final = fix_of(entry, subject), own_app_origin(entry.value) is None
+                yield Fault(ORIGINS, entry.value, entry.reason, fix, is_final=is_final)
 
     return check
+
+
+def fix_of(error: OriginError, subject: Subject) -> str:
+    """Return what to do about a text that is no origin.
+
+    What was probably meant is judged too, so that writing it does not lead to the next finding.
+    """
+    meant = error.suggestion.split(",") if error.suggestion else []
+    listed = [text for text, _ in subject.sites]
+    if meant and set(meant) <= set(listed):
+        return f"remove it; {error.suggestion} is listed already"
+    policy = replace(subject.policy, allow_origins=(*listed, *meant))
+    found = findings_of(Subject(policy), BOOK)
+    return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
 
 # No origin in any environment: id, title, why, a bad and a good example.
@@ -158,6 +173,13 @@ def plain_http(subject: Subject) -> Iterator[str]:
     return (text for text, each in subject.sites if each.is_plain_http and not each.is_loopback)
 
 
+def instead_of_http(text: str, subject: Subject) -> str:
+    """Return what to do about an entry that is plain http."""
+    https = text.replace("http://", "https://", 1).removesuffix(":443")
+    is_listed = https in subject.policy.allow_origins
+    return f"remove it; {https} is listed already" if is_listed else f"write {https}"
+
+
 @BOOK.rule("CORS009", "W E E", "Who is on this network, and when will there be https?")
 def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
     """Plain http with credentials.
@@ -170,9 +192,8 @@ def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
     """
     if subject.policy.allow_credentials:
         for text in plain_http(subject):
-            https = text.replace("http://", "https://", 1)
-            reason = "is plain http while credentials are allowed"
-            yield Fault(ORIGINS, text, reason, f"write {https}, or set {CREDENTIALS}=false")
+            fix = f"{instead_of_http(text, subject)}, or set {CREDENTIALS}=false"
+            yield Fault(ORIGINS, text, "is plain http while credentials are allowed", fix)
 
 
 @BOOK.rule("CORS010", "- W E", "Who is on this network, and when will there be https?")
@@ -187,8 +208,7 @@ def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
     """
     if not subject.policy.allow_credentials:
         for text in plain_http(subject):
-            https = text.replace("http://", "https://", 1)
-            yield Fault(ORIGINS, text, "is plain http", f"write {https}")
+            yield Fault(ORIGINS, text, "is plain http", instead_of_http(text, subject))
 
 
 # What app shells call themselves where the platform leaves them no scheme of their own.
@@ -213,7 +233,7 @@ def private_address(subject: Subject) -> Iterator[Fault]:
         if site.is_loopback or site.is_private:
             kind = "a loopback" if site.is_loopback else "a private"
             reason = f"is {kind} address, a different machine for every user"
-            fix = "remove it here and list it in .env.development"
+            fix = f"remove it here and list {text} in .env.development"
             if site.host in SHELLS and site.port is None:
                 fix += f"; if it is {SHELLS[site.host]}"
             yield Fault(ORIGINS, text, reason, fix)

@@ -67,6 +67,8 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
 
             (near,) = get_close_matches(name, FIELDS, n=1, cutoff=0)
             fix = f"write {near}, or remove it"
+            if near in subject.variables:
+                fix = f"remove it; {near} is set already"
             yield Fault(name, "", "is read by nothing", fix, variable.where)
 
 

@@ -72,7 +72,8 @@ def waive(finding: Finding, waivers: Iterable[Waiver], *, can_be_waived: bool) -
         return finding
     if not can_be_waived:
         return replace(finding, reason=f"{finding.reason}, which no waiver can accept")
+    fix = f"{finding.fix}, and remove the waiver"
     if waiver.days_left < 0:
         reason = f"{finding.reason}, which was accepted until {waiver.until} only"
-        return replace(finding, severity="warning", reason=reason)
-    return replace(finding, severity="accepted", until=str(waiver.until))
+        return replace(finding, severity="warning", reason=reason, fix=fix)
+    return replace(finding, severity="accepted", until=str(waiver.until), fix=fix)

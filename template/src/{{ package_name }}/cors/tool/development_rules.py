@@ -33,10 +33,10 @@ from ..audit import (
 )
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS
-from ..findings import errors_among
+from ..findings import ConfigurationError, errors_among
 from ..origin import registrable_domain
 from ..rules import RULES
-from ..sources import PROCESS, DotenvFile, find_sources, read_list
+from ..sources import PROCESS, DotenvFile, Sources, find_sources, read_list
 from ..waivers import Waiver
 
 BOOK = RuleBook()
@@ -160,31 +160,31 @@ SHARED_QUESTIONS = {
 }
 
 
-def read_answers(subject: Subject) -> Mapping[str, Any]:
+def read_answers(sources: Sources | None) -> Mapping[str, Any]:
     """Return the recorded answers; none where the file is missing or is no mapping."""
-    if subject.sources is None:
+    if sources is None:
         return {}
     try:
-        text = (subject.sources.directory / ANSWERS_FILE).read_text(encoding="utf-8")
-        answers = yaml.safe_load(text)
+        answers = yaml.safe_load((sources.directory / ANSWERS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return answers if isinstance(answers, dict) else {}
 
 
-def recorded_answers(subject: Subject) -> Mapping[str, tuple[str, str]]:
-    """Return the question and the answer that each line in force was made from, by variable.
+def recorded_answers(sources: Sources | None) -> dict[str, tuple[str, str]]:
+    """Return the question and the recorded answer of each variable that has both.
 
-    Leaves out answers that are not recorded, and lines that are in no file of the template.
+    Leaves out variables whose line in force is in no file of the template.
     """
-    answers, environment = read_answers(subject), subject.policy.environment
-    questions = {ORIGINS: f"{environment}_origins"} | SHARED_QUESTIONS
+    if sources is None:
+        return {}
+    answers, file = read_answers(sources), f".env.{sources.environment}"
+    questions = {ORIGINS: f"{sources.environment}_origins"} | SHARED_QUESTIONS
+    places = {name: each.where.partition(":")[0] for name, each in sources.variables.items()}
     return {
         variable: (question, str(answers[question]))
         for variable, question in questions.items()
-        if answers.get(question) is not None
-        and variable in subject.variables
-        and subject.variables[variable].where.startswith(f".env.{environment}:")
+        if answers.get(question) is not None and places.get(variable, file) == file
     }
 
 
@@ -193,8 +193,9 @@ def change(subject: Subject, variable: str, listed: list[str]) -> str:
 
     A line that says what the recorded answer says is changed in all files by one command.
     """
-    text, recorded = ",".join(listed), recorded_answers(subject).get(variable)
-    if recorded and items(recorded[1]) == items(subject.variables[variable].value):
+    text, recorded = ",".join(listed), recorded_answers(subject.sources).get(variable)
+    written = subject.variables.get(variable)
+    if recorded and written and items(recorded[1]) == items(written.value):
         return f"commit, then run {UPDATE} {quote(f'{recorded[0]}={text}')}"
     return f"write {variable}={text}"
 
@@ -209,15 +210,15 @@ def answers_disagree(subject: Subject) -> Iterator[Fault]:
     bad: CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200
     good: uvx copier update --defaults --data preflight_max_age=60
     """
-    for variable, (question, answer) in recorded_answers(subject).items():
-        text = subject.variables[variable].value
+    for variable, (question, answer) in recorded_answers(subject.sources).items():
+        text = subject.variables[variable].value if variable in subject.variables else answer
         # A line that a rule refuses is not recorded: the question would refuse it too.
         if items(text) == items(answer) or is_refused(subject, variable):
             continue
         reason = f"is not the recorded answer to {question}, {answer!r}"
         command = quote(f"{question}={','.join(items(text))}")
         yield Fault(variable, text, reason, f"record it with {UPDATE} {command}")
-    yield from credentials_disagree(subject, read_answers(subject))
+    yield from credentials_disagree(subject, read_answers(subject.sources))
 
 
 def is_refused(subject: Subject, variable: str) -> bool:
@@ -275,7 +276,7 @@ def file_not_in_git(subject: Subject) -> Iterator[Fault]:
 
 def rendered_files(subject: Subject) -> Iterator[Path]:
     """Yield the files of an environment that updates of the template write."""
-    answers = read_answers(subject)
+    answers = read_answers(subject.sources)
     rendered = ("development", *answers.get("environments", ())) if answers else ()
     for file in subject.files:
         environment = subject.policy.environment
@@ -361,7 +362,8 @@ def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
         return "is longer than 12 months", "write a day within a year"
     found = [each for each in findings_of(subject, [rule]) if waiver.is_for(each)]
     needs_app = rule in APP_RULES or rule in BOOK
-    if not found and not (needs_app and subject.app is None):
+    # Of one that is over, CORS054 says all there is to do.
+    if not found and waiver.days_left >= 0 and not (needs_app and subject.app is None):
         return f"is for a finding of {waiver.rule} that is not there", "remove it"
     if found and not found[0].until and waiver.days_left >= 0:
         return "is for a finding that no waiver accepts", "remove it and follow the finding's fix"
@@ -403,9 +405,10 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
     it would get CORS037 next.
     """
     found = examine(name, with_app=with_app, rules=ALL_RULES)
-    if found.policy is None:
+    try:
+        questions = recorded_answers(find_sources(found.name))
+    except ConfigurationError:
         return found
-    questions = dict(recorded_answers(Subject(found.policy, find_sources(found.name))))
     findings = []
     for each in found.findings:
         if each.variable in questions and UPDATE not in each.fix and not each.until:
