@@ -134,8 +134,6 @@ def origins(sentence: str, text: str, knows: str = "", **options: Any) -> Wrong:
     return Wrong(sentence, {"CORS_ALLOWED_ORIGINS": text}, knows=knows, **options)
 
 
-PREVIEW = {"environment": "preview"}
-ANSWERED = {"answered": True}
 WAIVER = "CORS_WAIVERS=CORS012:{}:https://*.acme.com"
 OVER, SOON, FAR = (str(TODAY + timedelta(days)) for days in (-1, 200, 800))
 
@@ -154,17 +152,22 @@ WRONG = (
     origins("plain http on the port of https", "http://app.acme.com:443"),
     Wrong("plain http with cookies", {"CORS_ALLOWED_ORIGINS": "http://a.acme.com"} | COOKIES),
     origins("everybody", "*", APP),
-    origins("an app shell, as it was answered", f"{APP},https://localhost", **ANSWERED),
+    origins("an app shell, as it was answered", f"{APP},https://localhost", answered=True),
     origins("null", "null", APP),
     origins("no scheme", "app.acme.com"),
     origins("a misspelt scheme", "htps://app.acme.com", APP),
     origins("a WebSocket's scheme", "wss://app.acme.com"),
     origins("a wildcard in a later label", "https://app.*.com", APP),
     origins("any port", f"{APP}:*"),
-    origins("every subdomain, as it was answered", "https://*.acme.com", APP, **ANSWERED),
+    origins("every subdomain, as it was answered", "https://*.acme.com", APP, answered=True),
     origins("a part of a label", "https://a-*.acme.com", APP),
     origins("everybody at a hoster", "https://*.vercel.app", "https://acme.vercel.app"),
-    origins("previews at a hoster", "https://a-*-b.vercel.app", "https://a.vercel.app", **PREVIEW),
+    origins(
+        "previews at a hoster",
+        "https://a-*-b.vercel.app",
+        "https://a.vercel.app",
+        environment="preview",
+    ),
     origins("a placeholder", "https://app.example.com", APP),
     origins("twice the same", f"{APP},{APP}"),
     origins("one that a pattern covers", f"https://*.acme.com,{APP}", APP),
@@ -180,7 +183,7 @@ WRONG = (
     Wrong("Set-Cookie exposed", {"CORS_EXPOSE_HEADERS": "Set-Cookie,X-Total-Count"}),
     Wrong("a header that is readable anyway", {"CORS_EXPOSE_HEADERS": "Content-Type"}),
     Wrong("an hour as a person writes it", {"CORS_MAX_AGE": "1h"}),
-    Wrong("a day, as it was answered", {"CORS_MAX_AGE": "86400"}, **ANSWERED),
+    Wrong("a day, as it was answered", {"CORS_MAX_AGE": "86400"}, answered=True),
     Wrong("cookies for nobody", {"CORS_ALLOWED_ORIGINS": ""} | COOKIES, credentials="cookies"),
     Wrong("cookies without the guard", {"CORS_ALLOW_CREDENTIALS": "true"}, credentials="cookies"),
     Wrong(
@@ -205,8 +208,8 @@ WRONG = (
     Wrong("the name of another environment", more=("ENVIRONMENT=qa",)),
     Wrong("a switch that is none", {"CORS_GUARD_WRITES": "maybe"}, knows="false"),
     Wrong("a method that no front end may use", build=with_delete),
-    Wrong("methods without a route", {"CORS_ALLOW_METHODS": "GET,POST,PUT,PURGE"}, **ANSWERED),
-    Wrong("both at once", {"CORS_ALLOW_METHODS": "GET,POST,PUT"}, build=with_delete, **ANSWERED),
+    Wrong("methods without a route", {"CORS_ALLOW_METHODS": "GET,POST,PUT,PURGE"}, answered=True),
+    Wrong("both at once", {"CORS_ALLOW_METHODS": "GET,POST,PUT"}, build=with_delete, answered=True),
     Wrong("a token whose header is missing", build=with_token, credentials="bearer"),
     Wrong("a second policy", build=with_second_policy, corrected=app),
     Wrong("no policy", build=without_policy, corrected=app),
@@ -254,7 +257,7 @@ class Follower:
         self.wrong = wrong
         self.build = wrong.build
         self.file = Path(f".env.{wrong.environment}")
-        values = {"ENVIRONMENT": wrong.environment} | GOOD | wrong.lines
+        values = {"ENVIRONMENT": wrong.environment, **GOOD, **wrong.lines}
         if any(line.startswith("ENVIRONMENT=") for line in wrong.more):
             del values["ENVIRONMENT"]
         lines = [f"{name}={value}" for name, value in values.items() if value is not None]

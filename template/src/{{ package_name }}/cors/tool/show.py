@@ -143,6 +143,9 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
         "local: `development` and `test`; shared: `staging`, `preview` and every other name;",
         "production: `production`. What is refused keeps the service from starting.",
         "",
+        "Some rules can be waived until a day: `CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com`",
+        "([waivers.md](waivers.md)).",
+        "",
     ]
     for rule in rules:
         severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
