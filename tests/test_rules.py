@@ -117,6 +117,22 @@ def test_an_app_shell_on_localhost_is_told_what_to_do(
     assert advice in found.fix
 
 
+def test_a_switch_for_private_networks_is_told_what_browsers_do(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, "production", ("CORS_ALLOW_PRIVATE_NETWORK=true",))
+    assert "the browser asks its user" in found.reason
+    assert found.fix == "remove it; there is nothing to set"
+
+
+def test_shared_previews_are_warned_of_with_what_they_cost(tmp_path: Path) -> None:
+    lines = ("CORS_ALLOWED_ORIGINS=https://acme-shop-*-acme.vercel.app",)
+    (found,) = findings(tmp_path, "preview", lines)
+    assert (found.rule, found.severity) == ("CORS014", "warning")
+    assert "anybody can take a name that fits" in found.reason
+    assert "Behind a VPN or an IP allow-list" in found.reason
+    guarded = (*lines, "CORS_ALLOW_CREDENTIALS=true", "CORS_GUARD_WRITES=true")
+    assert [each.severity for each in findings(tmp_path, "preview", guarded)] == ["error"]
+
+
 def test_a_good_file_has_nothing_said_against_it(tmp_path: Path) -> None:
     for environment in ENVIRONMENTS.values():
         assert findings(tmp_path, environment, ()) == []

@@ -1,6 +1,8 @@
 """Waivers: what they accept, until when, and what the check says of a waiver itself."""
 
+import json
 import logging
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from service.cors.findings import ConfigurationError
 from service.cors.settings import CORSSettings
 from service.cors.sources import find_sources
 from service.cors.tool.development_rules import ALL_RULES, check
+from service.cors.tool.show import rule_as_text, terminal
 
+from .project import run_warm
 from .rule_cases import WAIVER_CASES, WaiverCase
 
 TODAY = date(2026, 11, 24)
@@ -305,3 +309,36 @@ def test_every_rule_says_whether_it_can_be_waived() -> None:
     waivable = {rule.id for rule in ALL_RULES if rule.ask}
     assert waivable == {rule for rule, _, _ in WAIVABLE} | {"CORS027", "CORS035", "CORS036"}
     assert all(rule.ask.endswith("?") for rule in ALL_RULES if rule.ask)
+
+
+# --- As a person sees it ----------------------------------------------------------------------
+
+
+def test_check_and_show_list_what_is_accepted(cookies_service: Path, tmp_path: Path) -> None:
+    project = Path(shutil.copytree(cookies_service, tmp_path / "orders-api"))
+    file = project / ".env.production"
+    text = file.read_text().replace("CORS_MAX_AGE=7200", "CORS_MAX_AGE=86400")
+    lines = waiver("CORS026", "86400", str(date.today() + timedelta(100)))
+    file.write_text("\n".join([text, *lines, ""]))
+    until = lines[1].split(":")[1]
+
+    def cors(*arguments: str) -> str:
+        return run_warm(project, "orders_api.cors", *arguments, "-e", "production").stdout
+
+    assert f"  CORS026 accepted until {until}: CORS_MAX_AGE (.env.production:15): " in cors("check")
+    found = json.loads(cors("check", "--format", "json"))
+    assert {each["rule"]: each["severity"] for each in found}["CORS026"] == "accepted"
+    assert f"title=CORS026 accepted until {until}::" in cors("check", "--format", "github")
+    assert f"CORS026 until {until}: 86400" in cors("show")
+    shown = json.loads(cors("show", "--format", "json"))["production"]
+    assert shown["waivers"] == [f"CORS026:{until}:86400"]
+
+
+def test_a_rule_is_printed_with_the_question_for_a_reviewer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = {rule.id: rule for rule in ALL_RULES}
+    rule_as_text(rules["CORS012"], terminal())
+    assert "A reviewer asks: Who can put a page on a host" in capsys.readouterr().out
+    rule_as_text(rules["CORS003"], terminal())
+    assert "Cannot be waived." in capsys.readouterr().out

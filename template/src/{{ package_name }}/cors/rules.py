@@ -75,10 +75,10 @@ def fix_of(error: OriginError, subject: Subject) -> str:
     What was probably meant is judged too, so that writing it does not lead to the next finding.
     """
     meant = error.suggestion.split(",") if error.suggestion else []
-    listed = [text for text, _ in subject.sites]
-    if meant and set(meant) <= set(listed):
+    if meant and all(text in subject.policy.allow_origins for text in meant):
         return f"remove it; {error.suggestion} is listed already"
-    policy = replace(subject.policy, allow_origins=(*listed, *meant))
+    patterns = [text for text, _ in subject.patterns]
+    policy = replace(subject.policy, allow_origins=(*patterns, *meant))
     found = findings_of(Subject(policy), BOOK)
     return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
@@ -168,16 +168,13 @@ def origins_not_set(subject: Subject) -> Iterator[Fault]:
         )
 
 
-def plain_http(subject: Subject) -> Iterator[str]:
-    """Yield the entries that are plain http on a host that is not loopback."""
-    return (text for text, each in subject.sites if each.is_plain_http and not each.is_loopback)
-
-
-def instead_of_http(text: str, subject: Subject) -> str:
-    """Return what to do about an entry that is plain http."""
-    https = text.replace("http://", "https://", 1).removesuffix(":443")
-    is_listed = https in subject.policy.allow_origins
-    return f"remove it; {https} is listed already" if is_listed else f"write {https}"
+def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield the entries that are plain http on a host that is not loopback, each with its fix."""
+    for text, each in subject.sites:
+        if each.is_plain_http and not each.is_loopback:
+            https = text.replace("http://", "https://", 1).removesuffix(":443")
+            listed = https in subject.policy.allow_origins
+            yield text, f"remove it; {https} is listed already" if listed else f"write {https}"
 
 
 @BOOK.rule("CORS009", "W E E", "Who is on this network, and when will there be https?")
@@ -191,9 +188,9 @@ def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
     good: CORS_ALLOWED_ORIGINS=https://app.acme.com
     """
     if subject.policy.allow_credentials:
-        for text in plain_http(subject):
-            fix = f"{instead_of_http(text, subject)}, or set {CREDENTIALS}=false"
-            yield Fault(ORIGINS, text, "is plain http while credentials are allowed", fix)
+        for text, fix in plain_http(subject):
+            reason = "is plain http while credentials are allowed"
+            yield Fault(ORIGINS, text, reason, f"{fix}, or set {CREDENTIALS}=false")
 
 
 @BOOK.rule("CORS010", "- W E", "Who is on this network, and when will there be https?")
@@ -207,8 +204,8 @@ def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
     good: CORS_ALLOWED_ORIGINS=https://app.acme.com
     """
     if not subject.policy.allow_credentials:
-        for text in plain_http(subject):
-            yield Fault(ORIGINS, text, "is plain http", instead_of_http(text, subject))
+        for text, fix in plain_http(subject):
+            yield Fault(ORIGINS, text, "is plain http", fix)
 
 
 # What app shells call themselves where the platform leaves them no scheme of their own.

@@ -9,9 +9,6 @@ from .sources import PROCESS, DotenvFile, Variable
 
 FILE_RULES = RuleBook()
 
-# Starlette's argument and the header of a proposal that browsers gave up for a permission prompt.
-PRIVATE_NETWORK = "CORS_ALLOW_PRIVATE_NETWORK"
-
 MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
 # The beginning of a line about the policy, however it goes on.
 ABOUT_THE_POLICY = re.compile(
@@ -55,7 +52,8 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         if name in FIELDS or name.startswith("CORS_REQUIRE_"):
             continue
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
-        if name.startswith(PRIVATE_NETWORK):
+        if name.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
+            # Starlette's argument is for a header that browsers gave up for a permission prompt.
             reason = (
                 "is read by nothing: before a page of the internet reaches a private address, the "
                 "browser asks its user, and no header of a service changes that"
