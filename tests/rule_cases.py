@@ -167,6 +167,10 @@ CASES: tuple[Case, ...] = (
         "CORS014", "names at a hoster, which others may take", "https://a-*.vercel.app", "W E E"
     ),
     origins("CORS014", "names in com", "https://acme-*.com", "W E E"),
+    origins(
+        "CORS013", "names at a hoster, which is another rule's", "https://a-*.vercel.app", "- - -"
+    ),
+    origins("CORS014", "previews at a hoster", "https://shop-*-acme.vercel.app", "W E E"),
     origins("CORS014", "names on one's own domain", "https://app-*-team.acme.dev", "- - -"),
     origins("CORS014", "one's own domain", "https://*.acme.com", "- - -"),
     origins("CORS014", "one's own domain under co.uk", "https://*.acme.co.uk", "- - -"),
@@ -251,6 +255,7 @@ CASES: tuple[Case, ...] = (
     case("CORS030", "hyphens in a name", "CORS-GUARD-WRITES=true", "W E E"),
     case("CORS030", "an underscore missing", "CORSGUARD_WRITES=true", "W E E"),
     case("CORS030", "a byte order mark inside a file", "\ufeffCORS_GUARD_WRITES=true", "W E E"),
+    case("CORS030", "a switch that browsers need no more", "CORS_ALLOW_PRIVATE_NETWORK=1", "W E E"),
     case("CORS030", "another program's variable", "CORSAIR_KEY=1", "- - -"),
     case("CORS030", "a variable of somebody else", "DATABASE_URL=sqlite://", "- - -"),
     case("CORS030", "a name in lower case", "cors_max_age=60", "- - -"),
@@ -326,6 +331,16 @@ CASES: tuple[Case, ...] = (
     case("CORS044", "the environment twice", "environment=production", "E E E"),
     case("CORS044", "a variable of one's own twice", "OWN=1\n#\nOWN=2", "- - -"),
     case("CORS044", "once", "CORS_MAX_AGE=60", "- - -"),
+    case("CORS053", "a day that is no day", "CORS_WAIVERS=CORS012:2027-02-30:https://a", "E E E"),
+    case("CORS053", "a day in another form", "CORS_WAIVERS=CORS012:31.1.2027:https://a", "E E E"),
+    case("CORS053", "no day", "CORS_WAIVERS=CORS012:https://*.acme.com", "E E E"),
+    case("CORS053", "no value", "CORS_WAIVERS=CORS012:2027-01-31:", "E E E"),
+    case("CORS053", "a blank in it", "CORS_WAIVERS=CORS012:2027-01-31: https://a", "E E E"),
+    case("CORS053", "a number for the rule", "CORS_WAIVERS=12:2027-01-31:https://a", "E E E"),
+    case("CORS053", "one among others", "CORS_WAIVERS=CORS012:2027-01-31:a,all", "E E E"),
+    case("CORS053", "a waiver", "CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com", "- - -"),
+    case("CORS053", "a list in its value", 'CORS_WAIVERS=["CORS027:2027-01-31:A,B"]', "- - -"),
+    case("CORS053", "nothing", "CORS_WAIVERS=", "- - -"),
     case("CORS041", "a shell's export", "export CORS_MAX_AGE=60", "- - -"),
     case("CORS038", "report for the guard", "CORS_GUARD_WRITES=report", "- - -"),
     case("CORS038", "report for credentials", "CORS_ALLOW_CREDENTIALS=report", "E E E"),
@@ -374,5 +389,81 @@ CASES: tuple[Case, ...] = (
         "CORS_PUBLIC_PATHS=/auth/call",
         "CORS_GUARD_EXEMPT_PATHS=/auth/callback",
         "- - -",
+    ),
+)
+
+
+class WaiverCase(NamedTuple):
+    """A row about a waiver, in a file where CORS_MAX_AGE=86400 breaks CORS026 everywhere.
+
+    Today is 24 November 2026. `in_process` is the variable of the process.
+    """
+
+    rule: str
+    sentence: str
+    lines: tuple[str, ...]
+    verdict: str
+    in_process: str = ""
+
+
+WHY = "# CORS026: our users have Firefox; ask the web team"
+WAIVER = "CORS_WAIVERS=CORS026:{}:86400"
+
+WAIVER_CASES = (
+    WaiverCase("CORS054", "over since yesterday", (WHY, WAIVER.format("2026-11-23")), "E E E"),
+    WaiverCase("CORS054", "over in a month", (WHY, WAIVER.format("2026-12-24")), "W W W"),
+    WaiverCase("CORS054", "over in a year", (WHY, WAIVER.format("2027-11-24")), "- - -"),
+    WaiverCase("CORS055", "within a year", (WHY, WAIVER.format("2027-11-24")), "- - -"),
+    WaiverCase("CORS055", "longer than a year", (WHY, WAIVER.format("2027-11-26")), "E E E"),
+    WaiverCase("CORS055", "for ever", (WHY, WAIVER.format("9999-12-31")), "E E E"),
+    WaiverCase("CORS055", "no comment", ("#", WAIVER.format("2027-01-31")), "E E E"),
+    WaiverCase(
+        "CORS055", "an id without a why", ("# CORS026:", WAIVER.format("2027-01-31")), "E E E"
+    ),
+    WaiverCase(
+        "CORS055",
+        "a comment that begins with another id",
+        ("# CORS012: as for CORS026", WAIVER.format("2027-01-31")),
+        "E E E",
+    ),
+    WaiverCase(
+        "CORS055", "a comment further up", (WHY, "OWN=1", WAIVER.format("2027-01-31")), "E E E"
+    ),
+    WaiverCase(
+        "CORS055",
+        "a comment of two lines",
+        (WHY, "# Until the new app is out.", WAIVER.format("2027-01-31")),
+        "- - -",
+    ),
+    WaiverCase(
+        "CORS055",
+        "variables of the process, which have no comments",
+        (),
+        "- - -",
+        "CORS026:2027-01-31:86400",
+    ),
+    WaiverCase(
+        "CORS055",
+        "a finding that is not there",
+        ("# CORS012: why", "CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com"),
+        "E E E",
+    ),
+    WaiverCase(
+        "CORS055",
+        "another value than the one that is there",
+        (WHY, "CORS_WAIVERS=CORS026:2027-01-31:8640"),
+        "E E E",
+    ),
+    WaiverCase(
+        "CORS055",
+        "a rule that cannot be waived",
+        ("# CORS003: why", "CORS_WAIVERS=CORS003:2027-01-31:*"),
+        "E E E",
+    ),
+    WaiverCase(
+        "CORS055",
+        "a rule that does not exist",
+        ("# CORS999: why", "CORS_WAIVERS=CORS999:2027-01-31:*"),
+        "E E E",
     ),
 )

@@ -25,7 +25,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from .rule_cases import CASES, Case
+from .rule_cases import CASES, WAIVER_CASES, Case
 
 ENVIRONMENTS = {"local": "development", "shared": "staging", "production": "production"}
 LETTERS = {"error": "E", "warning": "W"}
@@ -40,6 +40,7 @@ GOOD = {
     "CORS_PUBLIC_PATHS": "",
     "CORS_GUARD_WRITES": "false",
     "CORS_GUARD_EXEMPT_PATHS": "",
+    "CORS_WAIVERS": "",
 }
 
 
@@ -116,6 +117,22 @@ def test_an_app_shell_on_localhost_is_told_what_to_do(
     lines = (f"CORS_ALLOWED_ORIGINS={origin}",)
     (found,) = (each for each in findings(tmp_path, "production", lines) if each.rule == "CORS011")
     assert advice in found.fix
+
+
+def test_a_switch_for_private_networks_is_told_what_browsers_do(tmp_path: Path) -> None:
+    (found,) = findings(tmp_path, "production", ("CORS_ALLOW_PRIVATE_NETWORK=true",))
+    assert "the browser asks its user" in found.reason
+    assert found.fix == "remove it; there is nothing to set"
+
+
+def test_shared_previews_are_warned_of_with_what_they_cost(tmp_path: Path) -> None:
+    lines = ("CORS_ALLOWED_ORIGINS=https://acme-shop-*-acme.vercel.app",)
+    (found,) = findings(tmp_path, "preview", lines)
+    assert (found.rule, found.severity) == ("CORS014", "warning")
+    assert "anybody can take a name that fits" in found.reason
+    assert "Behind a VPN or an IP allow-list" in found.reason
+    guarded = (*lines, "CORS_ALLOW_CREDENTIALS=true", "CORS_GUARD_WRITES=true")
+    assert [each.severity for each in findings(tmp_path, "preview", guarded)] == ["error"]
 
 
 def test_a_good_file_has_nothing_said_against_it(tmp_path: Path) -> None:
@@ -561,6 +578,7 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows += [(rule, verdict) for rule, _, _, _, verdict in APP_CASES]
     rows += [("CORS037", verdict) for _, _, _, verdict in ANSWER_CASES]
     rows += [("CORS042", verdict) for _, _, verdict in GIT_CASES]
+    rows += [(case.rule, case.verdict) for case in WAIVER_CASES]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from copier import run_copy, run_update
 
-from .project import TEMPLATE, example, git, run, run_suite, shell
+from .project import TEMPLATE, example, git, run, run_suite, run_warm, shell
 from .releases import LATER, NoHistoryError, Releases, clone_with_releases
 
 DOCUMENT = (TEMPLATE / "docs" / "updating.md").read_text()
@@ -87,6 +87,24 @@ def test_the_commands_work_as_written(
     shell(block("package_name="), orders)
     result = run(orders, "python", "-m", "shop_api.cors", "check", "--all")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_removing_the_example_routes_leads_to_one_command(
+    releases: Releases, service: Callable[[str, str], Path]
+) -> None:
+    """`cors check` names it once. It corrects every dotenv file, and nothing is left to find."""
+    orders = service(releases.next_one, "orders")
+    (orders / "src" / "orders_api" / "routes" / "items.py").unlink()
+    commit(orders, "Remove the example routes")
+    told = run_warm(orders, "orders_api.cors", "check", "--all").stdout
+    assert told.count("Fix: ") == 1, told
+    assert "`PUT,PATCH` are allowed, but no route answers them" in told
+    command = re.search(r"run uvx copier update --defaults --data (\w+)=(\S+)\.\n", told)
+    assert command, told
+    answer, version = {command[1]: command[2]}, releases.next_one
+    run_update(orders, answer, defaults=True, overwrite=True, quiet=True, vcs_ref=version)
+    told = run_warm(orders, "orders_api.cors", "check", "--all").stdout
+    assert re.findall(r"\w+: no findings\.\n", told) == told.splitlines(keepends=True), told
 
 
 LISTS_IGNORED, UPDATES, UPDATES_ANYWAY = BLOCKS[:3]

@@ -16,16 +16,21 @@ TRIED_RULES = {
     "test_configuration: broken_line": (
         "CORS003 CORS004 CORS005 CORS006 CORS007 CORS008 CORS009 CORS010 CORS011 CORS013 CORS014 "
         "CORS015 CORS016 CORS017 CORS018 CORS019 CORS021 CORS022 CORS023 CORS025 CORS030 CORS032 "
-        "CORS033 CORS039 CORS040 CORS041 CORS043 CORS044 CORS049"
+        "CORS033 CORS039 CORS040 CORS041 CORS043 CORS044 CORS049 CORS053"
     ),
 }
+
+
+def development(core: Core) -> Any:
+    """Return the module with the rules for `cors check`."""
+    return getattr(core, "tool.development_rules")
 
 
 def rule(id: str, **changes: Any) -> Replacement:
     """Change fields of a rule, which is read only."""
 
     def change(core: Core) -> None:
-        (found,) = (each for each in (*core.rules.RULES, *core.app.APP_RULES) if each.id == id)
+        (found,) = (each for each in development(core).ALL_RULES if each.id == id)
         for name, value in changes.items():
             object.__setattr__(found, name, value)
 
@@ -75,6 +80,60 @@ def with_defaults(core: Core) -> None:
         return find_sources
 
     replace_attribute(core, core.sources, "find_sources", make)
+
+
+def waivers_are_for(when: Callable[[Any, Any], bool]) -> Replacement:
+    """Let a waiver accept these findings. `when` gets the waiver and the finding."""
+    return lambda core: replace_attribute(
+        core, core.waivers.Waiver, "is_for", lambda original: when
+    )
+
+
+def waives(make: Callable[[Any], Any]) -> Replacement:
+    """Replace what waivers make of a finding."""
+    return function("waivers", "waive", make)
+
+
+def refuses_what_is_over(original: Any) -> Any:
+    """Leave a finding as it is after the last day of its waiver."""
+
+    def waive(finding: Any, waivers: Any, **options: Any) -> Any:
+        return original(finding, [each for each in waivers if each.days_left >= 0], **options)
+
+    return waive
+
+
+def judges(id: str, **fields: Any) -> Replacement:
+    """Judge a policy with these fields by a rule, in the place of the one that is there."""
+
+    def change(core: Core) -> None:
+        (found,) = (each for each in core.rules.RULES if each.id == id)
+        check = found.check
+
+        def check_changed(subject: Any) -> Any:
+            return check(replace(subject, policy=replace(subject.policy, **fields)))
+
+        object.__setattr__(found, "check", check_changed)
+
+    return change
+
+
+def never_final(id: str) -> Replacement:
+    """Let waivers accept whatever a rule finds."""
+
+    def change(core: Core) -> None:
+        (found,) = (each for each in core.rules.RULES if each.id == id)
+        check = found.check
+        object.__setattr__(
+            found, "check", lambda subject: (f._replace(is_final=False) for f in check(subject))
+        )
+
+    return change
+
+
+def sets(name: str, value: Any) -> Replacement:
+    """Set a constant, or replace a function, of the rules for `cors check`."""
+    return lambda core: setattr(development(core), name, value)
 
 
 def only_what_is_unreadable(original: Any) -> Any:
@@ -194,6 +253,112 @@ FAULTS_OF_THE_CONFIGURATION = [
         Fault(f"{id} finds nothing", rule(id, check=lambda subject: ()), f"{test}: {id}")
         for test, ids in TRIED_RULES.items()
         for id in ids.split()
+    ),
+    Fault(
+        "a waiver accepts every finding of its rule",
+        waivers_are_for(lambda waiver, finding: waiver.rule == finding.rule),
+        "test_configuration: accepts_no_other",
+    ),
+    Fault(
+        "a waiver accepts its value under every rule",
+        waivers_are_for(lambda waiver, finding: waiver.value == finding.value),
+        "test_configuration: accepts_no_other: CORS010",
+    ),
+    Fault(
+        "a waiver accepts values that begin alike",
+        waivers_are_for(
+            lambda waiver, finding: (
+                waiver.rule == finding.rule and finding.value.startswith(waiver.value)
+            )
+        ),
+        "test_configuration: accepts_no_other: .*localhos-?",
+    ),
+    Fault(
+        "a waiver takes upper case for lower case",
+        waivers_are_for(
+            lambda waiver, finding: (
+                waiver.rule == finding.rule and finding.value.lower() == waiver.value.lower()
+            )
+        ),
+        "test_configuration: accepts_no_other: .*LOCALHOST",
+    ),
+    Fault(
+        "a waiver with a star accepts everything of its rule",
+        waivers_are_for(
+            lambda waiver, finding: (
+                waiver.rule == finding.rule and waiver.value in (finding.value, "*")
+            )
+        ),
+        "test_configuration: accepts_no_other",
+    ),
+    Fault(
+        "a waiver accepts nothing",
+        waives(lambda original: lambda finding, waivers, **options: finding),
+        "test_configuration: until_its_last_day",
+    ),
+    Fault(
+        "a waiver for * is honoured",
+        waives(
+            lambda original: (
+                lambda finding, waivers, **options: original(finding, waivers, can_be_waived=True)
+            )
+        ),
+        "test_configuration: wrong_everywhere: CORS003",
+    ),
+    Fault(
+        "a waiver lets in everybody at a hoster with cookies",
+        never_final("CORS014"),
+        "test_configuration: wrong_everywhere: CORS014",
+    ),
+    Fault(
+        "a waiver that is over passes the check",
+        rule("CORS054", check=lambda subject: ()),
+        "test_configuration: until_its_last_day: after",
+    ),
+    Fault(
+        "a waiver that is over stops the start",
+        waives(refuses_what_is_over),
+        "test_configuration: until_its_last_day: after",
+    ),
+    Fault(
+        "a waiver ends a day early",
+        lambda core: replace_attribute(
+            core,
+            core.waivers.Waiver,
+            "days_left",
+            lambda original: property(lambda self: original.fget(self) - 1),
+        ),
+        "test_configuration: until_its_last_day: on its",
+    ),
+    Fault(
+        "a waiver needs no comment",
+        sets("comments_above", lambda subject, name: None),
+        "test_configuration: without_grounds: no comment",
+    ),
+    Fault(
+        "a waiver may be for two years",
+        sets("LONGEST_WAIVER", 3 * 366),
+        "test_configuration: without_grounds: two years",
+    ),
+    Fault(
+        "a waiver may be for nothing",
+        sets("fault_of", lambda waiver, subject: None),
+        "test_configuration: without_grounds: for nothing",
+    ),
+    Fault(
+        "shared previews may have cookies",
+        judges("CORS014", allow_credentials=False),
+        "test_configuration: previews_on_shared: preview.*True",
+    ),
+    Fault(
+        "every environment may have shared previews",
+        judges("CORS014", environment="preview"),
+        "test_configuration: previews_on_shared: staging",
+    ),
+    Fault(
+        "shared previews need no fixed part",
+        lambda core: setattr(core.origin.Pattern, "has_fixed_parts", True),
+        "test_configuration: previews_on_shared: preview",
     ),
     Fault(
         "a second policy in a mounted app goes unnoticed",

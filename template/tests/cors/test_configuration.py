@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from fastapi import FastAPI
@@ -51,15 +53,16 @@ REFUSED = {
     "CORS_MAX_AGE=86401": "CORS025",
     "CORS_ALLOW_ORIGINS=https://app.acme.com": "CORS030",
     "CORS_ALLOWED_ORIGINS=https://app.example.com": "CORS032",
-    "<<<<<<< before updating": "CORS033",
-    "CORS_ALLOW_CREDENTIALS=maybe": "CORS038",
+    "    "CORS_ALLOW_CREDENTIALS=maybe": "CORS038",
     "CORS_PUBLIC_PATHS=public": "CORS039",
     "CORS_ALLOW_CREDENTIALS=true": "CORS040",
     'CORS_GUARD_WRITES="true': "CORS041",
     "CORS_PUBLIC_PATHS=${PREFIX}/": "CORS043",
     "CORS_MAX_AGE=60\ncors_max_age=600": "CORS044",
+<<<<<<< HEAD
     "CORS_GUARD_EXEMPT_PATHS=/auth/*": "CORS049",
     "CORS_PUBLIC_PATHS=/auth\nCORS_GUARD_EXEMPT_PATHS=/auth/callback": "CORS049",
+    "CORS_WAIVERS=CORS012:31.1.2027:https://*.acme.com": "CORS053",
 }
 
 CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"
@@ -133,6 +136,120 @@ def test_settings_made_in_code_are_audited_too() -> None:
         settings = package_module("cors.settings").CORSSettings(cors_allowed_origins=["*"])
     with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS003"):
         settings.cors_policy()
+
+
+# --- Waivers, and previews on shared hosting --------------------------------------------------
+
+LOCALHOST = "CORS_ALLOWED_ORIGINS=https://localhost"
+LAST_DAY = date(2027, 1, 31)
+ACCEPTED = f"# CORS011: our app on Android\nCORS_WAIVERS=CORS011:{LAST_DAY}:https://localhost"
+COOKIES = "CORS_ALLOW_CREDENTIALS=true\nCORS_GUARD_WRITES=true"
+
+
+def checked(directory: Path, lines: str, days_left: int = 60) -> dict[str, str]:
+    """Return the severity of each rule that `cors check` names, so many days before LAST_DAY.
+
+    Fails where the service would not start.
+    """
+    closed = "" if "CORS_ALLOWED_ORIGINS=" in lines else "CORS_ALLOWED_ORIGINS=\n"
+    (directory / ".env.production").write_text(f"{closed}{lines}\n")
+    rules = package_module("cors.tool.development_rules").ALL_RULES
+    day = LAST_DAY - timedelta(days_left)
+    with only_dotenv(), patch.object(package_module("cors.waivers"), "today", lambda: day):
+        try:
+            load("production", directory)
+        except package_module("cors.findings").ConfigurationError as error:
+            pytest.fail(f"{error}\n{RESTORE_CORS}")
+        examined = package_module("cors.cli").examine(
+            "production", directory, with_app=False, rules=rules
+        )
+    return {found.rule: found.severity for found in examined.findings}
+
+
+@pytest.mark.parametrize(
+    ("days_left", "expected"),
+    [
+        (60, {"CORS011": "accepted"}),
+        (0, {"CORS011": "accepted", "CORS054": "warning"}),
+        (-1, {"CORS011": "warning", "CORS054": "error"}),
+    ],
+    ids=["before its last day", "on its last day", "after its last day"],
+)
+def test_a_waiver_accepts_its_finding_until_its_last_day(
+    tmp_path: Path, days_left: int, expected: dict[str, str]
+) -> None:
+    """Afterwards the check fails. A service goes on starting: no image stops overnight."""
+    assert checked(tmp_path, f"{LOCALHOST}\n{ACCEPTED}", days_left) == expected, RESTORE_CORS
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("CORS011", "https://localhos"),
+        ("CORS011", "https://LOCALHOST"),
+        ("CORS011", "http://localhost"),
+        ("CORS011", "*"),
+        ("CORS010", "https://localhost"),
+    ],
+)
+def test_a_waiver_accepts_no_other_finding(tmp_path: Path, rule: str, value: str) -> None:
+    lines = f"{LOCALHOST}\nCORS_WAIVERS={rule}:{date.today()}:{value}"
+    assert "CORS011 error" in refusal(tmp_path, lines), RESTORE_CORS
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "more"),
+    [
+        ("CORS003", "*", ""),
+        ("CORS005", "null", ""),
+        ("CORS006", "https://app.acme.com/", ""),
+        ("CORS008", "app.acme.com", ""),
+        ("CORS014", "https://*.vercel.app", COOKIES),
+        ("CORS014", "https://shop-*-acme.vercel.app", COOKIES),
+    ],
+)
+def test_no_waiver_accepts_what_is_wrong_everywhere(
+    tmp_path: Path, rule: str, value: str, more: str
+) -> None:
+    lines = f"CORS_ALLOWED_ORIGINS={value}\n{more}\nCORS_WAIVERS={rule}:{date.today()}:{value}"
+    assert f"{rule} error" in refusal(tmp_path, lines), RESTORE_CORS
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"{LOCALHOST}\n#\n{ACCEPTED.partition(chr(10))[2]}",
+        f"{LOCALHOST}\n{ACCEPTED}".replace("2027", "2029"),
+        ACCEPTED,
+        "# CORS003: all\nCORS_WAIVERS=CORS003:2027-01-31:*",
+    ],
+    ids=["no comment", "for two years", "for nothing", "for a rule that has no waiver"],
+)
+def test_a_waiver_without_grounds_fails_the_check(tmp_path: Path, lines: str) -> None:
+    assert checked(tmp_path, lines).get("CORS055") == "error", RESTORE_CORS
+
+
+@pytest.mark.parametrize(
+    ("environment", "origin", "more", "is_refused"),
+    [
+        ("preview", "https://shop-*-acme.vercel.app", "", False),
+        ("preview", "https://shop-*-acme.vercel.app", COOKIES, True),
+        ("preview", "https://shop-*.vercel.app", "", True),
+        ("preview", "https://*-acme.vercel.app", "", True),
+        ("preview", "https://*.vercel.app", "", True),
+        ("staging", "https://shop-*-acme.vercel.app", "", True),
+        ("production", "https://shop-*-acme.vercel.app", "", True),
+    ],
+)
+def test_previews_on_shared_hosting_are_for_preview_without_cookies(
+    tmp_path: Path, environment: str, origin: str, more: str, is_refused: bool
+) -> None:
+    text = f"CORS_ALLOWED_ORIGINS={origin}\n{more}\n"
+    (tmp_path / f".env.{environment}").write_text(text)
+    with only_dotenv():
+        examined = package_module("cors.cli").examine(environment, tmp_path, with_app=False)
+    found = {found.rule: found.severity for found in examined.findings}
+    assert found.get("CORS014") == ("error" if is_refused else "warning"), RESTORE_CORS
 
 
 # --- What is read -----------------------------------------------------------------------------

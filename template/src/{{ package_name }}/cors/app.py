@@ -13,8 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from .audit import METHODS, REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
-from .fetch_standard import SAFELISTED_METHODS
+from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
 from .policy import CORSPolicy
@@ -161,7 +160,7 @@ def route_name(route: Any, name: str) -> str:
     return f"{name}.route({getattr(route, 'path', '')!r})"
 
 
-@APP_RULES.rule("CORS027", "W E E")
+@APP_RULES.rule("CORS027", "W E E", "Do only programs outside of browsers send these tokens?")
 def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
     """Bearer tokens without the Authorization header.
 
@@ -189,33 +188,6 @@ def uses_bearer_tokens(dependant: Any) -> bool:
         or uses_bearer_tokens(dependency)
         for dependency in getattr(dependant, "dependencies", ())
     )
-
-
-@APP_RULES.rule("CORS035", "W W W")
-def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
-    """Methods and routes disagree.
-
-    A route that no front end may call, or a method that no route answers, is a mistake in one
-    of the two.
-
-    bad: CORS_ALLOW_METHODS=GET with @router.delete(...)
-    good: CORS_ALLOW_METHODS=GET,DELETE
-    """
-    policy = subject.policy
-    if subject.app is None or not (policy.allow_origins or policy.public_paths):
-        return
-    if "*" in policy.allow_methods:
-        return
-    routes = [route for route in app_routes(subject.app) if not route.is_websocket]
-    used = frozenset[str]().union(*(route.methods for route in routes))
-    for method in sorted(used - SAFELISTED_METHODS - {"OPTIONS"} - set(policy.allow_methods)):
-        example = next(route.path for route in routes if method in route.methods)
-        reason = f"is answered by {example}, but no front end may use it"
-        yield Fault(METHODS, method, reason, f"add {method}, or remove the route")
-    for method in policy.allow_methods:
-        if method not in used | {"HEAD", "OPTIONS"}:
-            reason = "is allowed, but no route answers it"
-            yield Fault(METHODS, method, reason, f"remove {method}")
 
 
 # --- The routes of an application -------------------------------------------------------------

@@ -11,6 +11,7 @@ from .origin import Origin, Pattern
 from .origin_errors import OriginError, parse_or_error
 from .policy import STRICTNESSES, CORSPolicy, Strictness
 from .sources import DotenvFile, Sources, Variable
+from .waivers import Waiver, read_waivers, waive
 
 ORIGINS = "CORS_ALLOWED_ORIGINS"
 CREDENTIALS = "CORS_ALLOW_CREDENTIALS"
@@ -21,6 +22,7 @@ MAX_AGE = "CORS_MAX_AGE"
 PUBLIC_PATHS = "CORS_PUBLIC_PATHS"
 GUARD_WRITES = "CORS_GUARD_WRITES"
 GUARD_EXEMPT_PATHS = "CORS_GUARD_EXEMPT_PATHS"
+WAIVERS = "CORS_WAIVERS"
 
 # The field of CORSPolicy that each variable is for.
 FIELDS = {
@@ -33,6 +35,7 @@ FIELDS = {
     PUBLIC_PATHS: "public_paths",
     GUARD_WRITES: "guard_writes",
     GUARD_EXEMPT_PATHS: "guard_exempt_paths",
+    WAIVERS: "waivers",
 }
 
 # E: an error, the service does not start. W: a warning. -: fine.
@@ -64,6 +67,11 @@ class Subject:
         return self.sources.files if self.sources else ()
 
     @cached_property
+    def waivers(self) -> list[Waiver]:
+        """The waivers of the policy."""
+        return read_waivers(self.policy.waivers)
+
+    @cached_property
     def entries(self) -> list[tuple[str, Origin | Pattern | OriginError]]:
         """Each entry of the allowed origins with what it is, or why it is no origin."""
         return [(text, parse_or_error(text)) for text in self.policy.allow_origins]
@@ -82,7 +90,8 @@ class Subject:
 class Fault(NamedTuple):
     """One place where a rule is broken. The fields are those of a Finding.
 
-    `severity` is None where it is the rule's own for the environment.
+    `severity` is None where it is the rule's own for the environment. `is_final`: no waiver accepts
+    this one, though the rule can be waived.
     """
 
     variable: str
@@ -91,6 +100,7 @@ class Fault(NamedTuple):
     fix: str
     where: str = ""
     severity: Severity | None = None
+    is_final: bool = False
 
 
 Check = Callable[[Subject], Iterable[Fault]]
@@ -103,6 +113,7 @@ class Rule:
     `severities` has a letter for local, shared and production environments, in this order. `bad`
     and `good` are lines of a dotenv file or of code. `check` yields a fault wherever the rule is
     broken; it is None where the fault is found before there is a policy, when variables are read.
+    `ask` is what a reviewer of a waiver should ask; empty where the rule cannot be waived.
     """
 
     id: str
@@ -112,6 +123,7 @@ class Rule:
     bad: str
     good: str
     check: Check | None = None
+    ask: str = ""
 
     def severity(self, strictness: Strictness) -> Severity | None:
         """Return what breaking the rule means in an environment of this strictness."""
@@ -122,9 +134,10 @@ class RuleBook(list[Rule]):
     """Rules, each declared with its check: `@BOOK.rule("CORS010", "- W E")`.
 
     The docstring of the check is the text of the rule: its title, why, a bad and a good example.
+    A rule that can be waived has a third argument, the question for the reviewer.
     """
 
-    def rule(self, id: str, severities: str) -> Callable[[Check], Check]:
+    def rule(self, id: str, severities: str, ask: str = "") -> Callable[[Check], Check]:
         """Return a decorator that adds a rule with the decorated function as its check."""
 
         def add(check: Check) -> Check:
@@ -133,7 +146,7 @@ class RuleBook(list[Rule]):
             told, _, examples = text.rpartition("bad: ")
             title, _, why = told.partition(".\n\n")
             bad, _, good = examples.partition("\ngood: ")
-            self.append(Rule(id, severities, title, " ".join(why.split()), bad, good, check))
+            self.append(Rule(id, severities, title, " ".join(why.split()), bad, good, check, ask))
             return check
 
         return add
@@ -147,7 +160,7 @@ def findings_of(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]:
             continue
         for fault in rule.check(subject):
             variable = subject.variables.get(fault.variable)
-            yield Finding(
+            finding = Finding(
                 rule=rule.id,
                 severity=fault.severity or severity,
                 variable=fault.variable,
@@ -156,3 +169,5 @@ def findings_of(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]:
                 fix=fault.fix,
                 where=fault.where or (variable.where if variable else ""),
             )
+            can_be_waived = bool(rule.ask) and not fault.is_final
+            yield waive(finding, subject.waivers, can_be_waived=can_be_waived)

@@ -26,9 +26,10 @@ PACKAGE = __name__.partition(".")[0]
 DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
 
 # Errors of `cors check` that do not keep a service from starting: the app could not be made here,
-# for example without its database; git does not have a file; no route is at an exempt path.
+# for example without its database; git does not have a file; no route is at an exempt path; a
+# waiver is over or groundless.
 NO_APP = "APP"
-NOT_AT_START = frozenset({NO_APP, "CORS042", "CORS050"})
+NOT_AT_START = frozenset({NO_APP, "CORS042", "CORS050", "CORS054", "CORS055"})
 
 # The message of a driver that cannot connect shows the URL with its password.
 USER_INFO = re.compile(r"://[^\s@]*@")
@@ -61,7 +62,10 @@ class Environment:
     def verdict(self) -> str:
         """What the findings mean for the service, in a sentence."""
         errors = len(errors_among(self.findings))
-        warnings = counted(len(self.findings) - errors, "warning")
+        accepted = len([each for each in self.findings if each.severity == "accepted"])
+        warnings = counted(len(self.findings) - errors - accepted, "warning")
+        if accepted:
+            warnings += f", {counted(accepted, 'accepted finding')}"
         if not self.findings:
             return f"{self.name}: no findings."
         if not errors:
@@ -91,10 +95,11 @@ def examine(
         return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
     settings, findings = read_settings(CORSSettings, sources)
     policy = settings.as_policy() if settings else None
-    if policy is None or errors_among(findings):
-        return Environment(sources.environment, tuple(findings), policy)
+    if policy is None:
+        return Environment(sources.environment, tuple(findings))
     subjects, problems, app = [Subject(policy, sources)], list[Finding](), None
-    if with_app:
+    # An app with a policy that is refused cannot be made.
+    if with_app and not errors_among(findings):
         try:
             app = create_app(sources.environment)
             subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]

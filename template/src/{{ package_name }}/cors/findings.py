@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Severity = Literal["error", "warning"]
+# What a waiver accepts is no error and no warning any more.
+Severity = Literal["error", "warning", "accepted"]
 
 # Long enough for any real origin, short enough that a pasted file does not flood the terminal.
 LONGEST_SHOWN = 100
@@ -34,7 +35,8 @@ class Finding:
     """One fault: which rule it breaks, in which variable, what is written there, why, what to do.
 
     `reason` continues a sentence that begins with the value; `fix` is an instruction. Neither ends
-    in a full stop. `where` is a file and line, such as `.env.production:7`, or empty.
+    in a full stop. `where` is a file and line, such as `.env.production:7`, or empty. `until` is
+    the last day on which an accepted finding is accepted.
     """
 
     rule: str
@@ -44,10 +46,12 @@ class Finding:
     fix: str
     where: str = ""
     severity: Severity = "error"
+    until: str = ""
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
-        return f"{self.rule} {self.severity}: {self.variable}{place}: {self.sentence}"
+        until = f" until {self.until}" if self.until else ""
+        return f"{self.rule} {self.severity}{until}: {self.variable}{place}: {self.sentence}"
 
     @property
     def sentence(self) -> str:

@@ -47,6 +47,9 @@ APP_HOSTS = {
     "safari-web-extension": re.compile(rf"{UUID}|{UUID.replace('a-f', 'A-F')}"),
 }
 
+# `myshop://app`, which no list knows. `ws` and `ftp` are never the scheme of a page.
+OWN_APP = re.compile(rf"(?!(?:ws|wss|ftp):)([a-z][a-z0-9+.-]*)://(\.|{NAMED_HOST})")
+
 # Reserved by RFC 2606 and RFC 6761. `example.net` is not listed: tests use it for a real site.
 PLACEHOLDER = re.compile(r"(?:.*\.)?(?:example\.com|example\.org|example|test|invalid)")
 
@@ -141,6 +144,12 @@ class Pattern(Site):
         return rf"\A{self.scheme}://{host}{port}\Z"
 
     @property
+    def has_fixed_parts(self) -> bool:
+        """Whether letters or digits stand both before and after the `*` in its label."""
+        before, _, after = self.host.partition(".")[0].partition("*")
+        return bool(before.strip("-") and after.strip("-"))
+
+    @property
     def label_regex(self) -> str:
         """The source of an expression for the label with the `*`."""
         before, _, after = self.host.partition(".")[0].partition("*")
@@ -183,6 +192,17 @@ def canonical(scheme: str, authority: str) -> Origin | Pattern | None:
     if scheme not in WEB_SCHEMES:
         return None
     return pattern_of(scheme, authority) if "*" in authority else origin_of(scheme, authority)
+
+
+def own_app_origin(text: str) -> Origin | None:
+    """Return the origin of an app with a scheme of its own, or None if the text is none.
+
+    Whether an app has this scheme is not known here, so only a waiver allows it (CORS008).
+    """
+    parts = OWN_APP.fullmatch(text)
+    if not parts or parts[1] in (*WEB_SCHEMES, *APP_HOSTS) or len(parts[2]) > LONGEST_HOST:
+        return None
+    return Origin(parts[1], parts[2])
 
 
 def origin_of(scheme: str, authority: str) -> Origin | None:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .origin import Origin, Pattern
+from .origin import Origin, Pattern, own_app_origin
 from .origin_errors import near_miss, parse
+from .waivers import read_waivers
 
 Strictness = Literal["local", "shared", "production"]
 
@@ -41,18 +42,32 @@ class CORSPolicy:
     guard_writes: bool = False
     report_writes: bool = False
     guard_exempt_paths: tuple[str, ...] = ()
+    # As they are written: CORS012:2027-01-31:https://*.acme.com.
+    waivers: tuple[str, ...] = ()
 
     @property
     def strictness(self) -> Strictness:
         """How strictly this policy is judged."""
         return strictness_of(self.environment)
 
-    def middleware_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments with which StrictCORSMiddleware enforces this policy.
+    @property
+    def entries(self) -> list[Origin | Pattern]:
+        """The allowed origins, read; an app's own scheme is one where a waiver accepts it.
 
         Raises OriginError for an entry that is no origin: audit a policy before you enforce it.
         """
-        entries = [parse(text) for text in self.allow_origins]
+        accepted = {each.value for each in read_waivers(self.waivers) if each.rule == "CORS008"}
+        return [
+            (own_app_origin(text) if text in accepted else None) or parse(text)
+            for text in self.allow_origins
+        ]
+
+    def middleware_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments with which StrictCORSMiddleware enforces this policy.
+
+        Raises OriginError where `entries` does.
+        """
+        entries = self.entries
         patterns = [entry.regex for entry in entries if isinstance(entry, Pattern)]
 
         def describe_stranger(refused: str) -> str:

@@ -6,6 +6,7 @@ Rules on the dotenv files are in `rules_for_files`, rules on the finished app in
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from .audit import (
     CREDENTIALS,
@@ -17,6 +18,7 @@ from .audit import (
     ORIGINS,
     PUBLIC_PATHS,
     REQUEST_HEADERS,
+    WAIVERS,
     Fault,
     Rule,
     RuleBook,
@@ -35,9 +37,10 @@ from .fetch_standard import (
     names,
 )
 from .findings import Finding
-from .origin import Origin
+from .origin import Origin, own_app_origin
 from .origin_errors import OriginError
 from .rules_for_files import FILE_RULES
+from .waivers import read_waiver
 
 BOOK = RuleBook()
 
@@ -61,9 +64,24 @@ def malformed(rule: str) -> Callable[[Subject], Iterator[Fault]]:
     def check(subject: Subject) -> Iterator[Fault]:
         for _, entry in subject.entries:
             if isinstance(entry, OriginError) and entry.rule == rule:
-                yield Fault(ORIGINS, entry.value, entry.reason, entry.fix)
+                fix, is_final = fix_of(entry, subject), own_app_origin(entry.value) is None
+                yield Fault(ORIGINS, entry.value, entry.reason, fix, is_final=is_final)
 
     return check
+
+
+def fix_of(error: OriginError, subject: Subject) -> str:
+    """Return what to do about a text that is no origin.
+
+    What was probably meant is judged too, so that writing it does not lead to the next finding.
+    """
+    meant = error.suggestion.split(",") if error.suggestion else []
+    if meant and all(text in subject.policy.allow_origins for text in meant):
+        return f"remove it; {error.suggestion} is listed already"
+    patterns = [text for text, _ in subject.patterns]
+    policy = replace(subject.policy, allow_origins=(*patterns, *meant))
+    found = findings_of(Subject(policy), BOOK)
+    return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
 
 # No origin in any environment: id, title, why, a bad and a good example.
@@ -124,8 +142,10 @@ MALFORMED = (
         "CORS_ALLOWED_ORIGINS=https://app.acme.com:8443",
     ),
 )
+# Of what is no origin, a waiver can only accept a scheme of an app's own, as in myshop://app.
+ASK = {"CORS008": "Which app has this scheme, and is this the origin that it sends?"}
 BOOK.extend(
-    Rule(rule, "E E E", title, why, bad, good, malformed(rule))
+    Rule(rule, "E E E", title, why, bad, good, malformed(rule), ASK.get(rule, ""))
     for rule, title, why, bad, good in MALFORMED
 )
 
@@ -149,12 +169,16 @@ def origins_not_set(subject: Subject) -> Iterator[Fault]:
         )
 
 
-def plain_http(subject: Subject) -> Iterator[str]:
-    """Yield the entries that are plain http on a host that is not loopback."""
-    return (text for text, each in subject.sites if each.is_plain_http and not each.is_loopback)
+def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield the entries that are plain http on a host that is not loopback, each with its fix."""
+    for text, each in subject.sites:
+        if each.is_plain_http and not each.is_loopback:
+            https = text.replace("http://", "https://", 1).removesuffix(":443")
+            listed = https in subject.policy.allow_origins
+            yield text, f"remove it; {https} is listed already" if listed else f"write {https}"
 
 
-@BOOK.rule("CORS009", "W E E")
+@BOOK.rule("CORS009", "W E E", "Who is on this network, and when will there be https?")
 def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
     """Plain http with credentials.
 
@@ -165,13 +189,12 @@ def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
     good: CORS_ALLOWED_ORIGINS=https://app.acme.com
     """
     if subject.policy.allow_credentials:
-        for text in plain_http(subject):
-            https = text.replace("http://", "https://", 1)
+        for text, fix in plain_http(subject):
             reason = "is plain http while credentials are allowed"
-            yield Fault(ORIGINS, text, reason, f"write {https}, or set {CREDENTIALS}=false")
+            yield Fault(ORIGINS, text, reason, f"{fix}, or set {CREDENTIALS}=false")
 
 
-@BOOK.rule("CORS010", "- W E")
+@BOOK.rule("CORS010", "- W E", "Who is on this network, and when will there be https?")
 def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
     """Plain http.
 
@@ -182,9 +205,8 @@ def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
     good: CORS_ALLOWED_ORIGINS=https://app.acme.com
     """
     if not subject.policy.allow_credentials:
-        for text in plain_http(subject):
-            https = text.replace("http://", "https://", 1)
-            yield Fault(ORIGINS, text, "is plain http", f"write {https}")
+        for text, fix in plain_http(subject):
+            yield Fault(ORIGINS, text, "is plain http", fix)
 
 
 # What app shells call themselves where the platform leaves them no scheme of their own.
@@ -195,7 +217,7 @@ SHELLS = {
 }
 
 
-@BOOK.rule("CORS011", "- W E")
+@BOOK.rule("CORS011", "- W E", "Which programs can listen there, and may each of them call?")
 def private_address(subject: Subject) -> Iterator[Fault]:
     """A loopback, private or link-local address.
 
@@ -209,13 +231,13 @@ def private_address(subject: Subject) -> Iterator[Fault]:
         if site.is_loopback or site.is_private:
             kind = "a loopback" if site.is_loopback else "a private"
             reason = f"is {kind} address, a different machine for every user"
-            fix = "remove it here and list it in .env.development"
+            fix = f"remove it here and list {text} in .env.development"
             if site.host in SHELLS and site.port is None:
                 fix += f"; if it is {SHELLS[site.host]}"
             yield Fault(ORIGINS, text, reason, fix)
 
 
-@BOOK.rule("CORS012", "- W W")
+@BOOK.rule("CORS012", "- W W", "Who can put a page on a host below this domain?")
 def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
     """A wildcard for a whole label.
 
@@ -231,7 +253,7 @@ def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, "list the hosts that need it one by one")
 
 
-@BOOK.rule("CORS013", "W W E")
+@BOOK.rule("CORS013", "W W E", "Who can register a name that fits, and what could its pages read?")
 def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
     """A wildcard for part of a label.
 
@@ -242,25 +264,38 @@ def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
     good: CORS_ALLOWED_ORIGINS=https://app.acme.com
     """
     for text, pattern in subject.patterns:
-        if pattern.kind == "partial":
+        # Under a public suffix, CORS014 says it.
+        if pattern.kind == "partial" and not pattern.is_under_public_suffix:
             reason = "matches every name that fits, whoever registers it"
             yield Fault(ORIGINS, text, reason, "list the exact origins")
 
 
-@BOOK.rule("CORS014", "W E E")
+@BOOK.rule("CORS014", "W E E", "What could anybody read who takes a name that fits?")
 def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
     """A wildcard directly under a public suffix.
 
     Anybody can register a name under a public suffix such as com, co.uk or vercel.app. The
-    pattern lets all of them in.
+    pattern lets all of them in. Without credentials it is a warning in preview, if fixed text
+    stands before and after the *. With credentials there is no waiver.
 
     bad: CORS_ALLOWED_ORIGINS=https://*.vercel.app
     good: CORS_ALLOWED_ORIGINS=https://acme-shop.vercel.app
     """
+    credentials = subject.policy.allow_credentials
+    is_preview = subject.policy.environment == "preview" and not credentials
     for text, pattern in subject.patterns:
-        if pattern.is_under_public_suffix:
+        if pattern.is_under_public_suffix and is_preview and pattern.has_fixed_parts:
+            reason = (
+                f"is under {pattern.base}, where anybody can take a name that fits and read what "
+                "their visitors' browsers can reach. Behind a VPN or an IP allow-list, that is "
+                "more than the public can reach"
+            )
+            fix = "give previews a domain of your own, or list the exact origins that are yours"
+            yield Fault(ORIGINS, text, reason, fix, severity="warning")
+        elif pattern.is_under_public_suffix:
             reason = "is directly under a public suffix, where anybody can register a name"
-            yield Fault(ORIGINS, text, reason, "list the exact origins that are yours")
+            fix = "list the exact origins that are yours"
+            yield Fault(ORIGINS, text, reason, fix, is_final=credentials)
 
 
 @BOOK.rule("CORS029", "W W W")
@@ -284,7 +319,7 @@ def duplicate_origin(subject: Subject) -> Iterator[Fault]:
                 yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
 
 
-@BOOK.rule("CORS032", "- W E")
+@BOOK.rule("CORS032", "- W E", "Whose name server answers for this name?")
 def placeholder_host(subject: Subject) -> Iterator[Fault]:
     """A placeholder host.
 
@@ -364,7 +399,7 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
             yield Fault(REQUEST_HEADERS, header, "is a response header of the policy itself", fix)
 
 
-@BOOK.rule("CORS020", "W W W")
+@BOOK.rule("CORS020", "W W W", "Which routes read it, and who may use those methods?")
 def method_override(subject: Subject) -> Iterator[Fault]:
     """A header that overrides the method.
 
@@ -391,7 +426,7 @@ def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
         yield EXPOSED_HEADERS, "X-Total-Count"
 
 
-@BOOK.rule("CORS021", "W W E")
+@BOOK.rule("CORS021", "W W E", "Why can the names not be listed?")
 def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
     """A wildcard among methods or request headers.
 
@@ -474,7 +509,7 @@ def impossible_max_age(subject: Subject) -> Iterator[Fault]:
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, fix)
 
 
-@BOOK.rule("CORS026", "W W W")
+@BOOK.rule("CORS026", "W W W", "Which browsers keep it longer, and who waits for a change?")
 def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
     """A maximum age above Chromium's limit.
 
@@ -488,7 +523,7 @@ def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
 
 
-@BOOK.rule("CORS028", "W W W")
+@BOOK.rule("CORS028", "W W W", "Which front end will come, and when?")
 def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
     """Credentials that nobody can use.
 
@@ -503,7 +538,7 @@ def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
         yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
-@BOOK.rule("CORS040", "W E E")
+@BOOK.rule("CORS040", "W E E", "What else keeps another site's form from writing?")
 def unguarded_writes(subject: Subject) -> Iterator[Fault]:
     """Credentials without the write guard.
 
@@ -523,16 +558,18 @@ def unguarded_writes(subject: Subject) -> Iterator[Fault]:
     if not subject.policy.allow_credentials or subject.policy.guard_writes:
         return
     instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
-    written = subject.variables.get(GUARD_WRITES)
     reason = "lets a form of another site write in a user's name, since browsers send cookies along"
-    if written:
-        yield Fault(GUARD_WRITES, written.value, reason, f"write true, {instead}")
+    # The value is the policy's, so that a waiver also fits where no file is known.
+    if GUARD_WRITES in subject.variables:
+        yield Fault(GUARD_WRITES, "false", reason, f"write true, {instead}")
     else:
-        reason += f", and {GUARD_WRITES} is not set"
-        yield Fault(CREDENTIALS, "true", reason, f"add {GUARD_WRITES}=true, {instead}")
+        reason += ", and it is not set"
+        place = subject.variables.get(CREDENTIALS)
+        where = place.where if place else ""
+        yield Fault(GUARD_WRITES, "false", reason, f"add {GUARD_WRITES}=true, {instead}", where)
 
 
-@BOOK.rule("CORS004", "W E E")
+@BOOK.rule("CORS004", "W E E", "May every site read everything that is served without cookies?")
 def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
     """Everything is public while credentials are allowed.
 
@@ -596,6 +633,25 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
             fix = f"take that out of {PUBLIC_PATHS}, or give the callback another path"
         if reason:
             yield Fault(GUARD_EXEMPT_PATHS, path, reason, fix)
+
+
+# --- Waivers ----------------------------------------------------------------------------------
+
+
+@BOOK.rule("CORS053", "E E E")
+def unreadable_waiver(subject: Subject) -> Iterator[Fault]:
+    """A waiver that cannot be read.
+
+    It would accept nothing, and nobody would notice.
+
+    bad: CORS_WAIVERS=CORS012:31.1.2027:https://*.acme.com
+    good: CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com
+    """
+    for text in subject.policy.waivers:
+        if read_waiver(text) is None:
+            reason = "is not a rule, its last day and the exact value, with colons between"
+            fix = "write it as CORS012:2027-01-31:https://*.acme.com, without blanks"
+            yield Fault(WAIVERS, text, reason, fix)
 
 
 RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES], key=lambda rule: rule.id))

@@ -37,7 +37,7 @@ FILE_RULES += [
 ]
 
 
-@FILE_RULES.rule("CORS030", "W E E")
+@FILE_RULES.rule("CORS030", "W E E", "Which other program reads it?")
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
     """An unknown CORS_ variable.
 
@@ -52,12 +52,21 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         if name in FIELDS or name.startswith("CORS_REQUIRE_"):
             continue
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
-        if name.startswith("CORS_") or letters(name) in ours:
+        if name.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
+            # Starlette's argument is for a header that browsers gave up for a permission prompt.
+            reason = (
+                "is read by nothing: before a page of the internet reaches a private address, the "
+                "browser asks its user, and no header of a service changes that"
+            )
+            yield Fault(name, "", reason, "remove it; there is nothing to set", variable.where)
+        elif name.startswith("CORS_") or letters(name) in ours:
             # Imported here: no service that starts needs it.
             from difflib import get_close_matches
 
             (near,) = get_close_matches(name, FIELDS, n=1, cutoff=0)
             fix = f"write {near}, or remove it"
+            if near in subject.variables:
+                fix = f"remove it; {near} is set already"
             yield Fault(name, "", "is read by nothing", fix, variable.where)
 
 

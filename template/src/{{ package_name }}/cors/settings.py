@@ -14,6 +14,7 @@ from .findings import ConfigurationError, Finding, errors_among
 from .policy import CORSPolicy, strictness_of
 from .rules import audit
 from .sources import ENCODING, Sources, find_sources, read_list
+from .waivers import read_waivers
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class CORSSettings(BaseSettings):
     cors_public_paths: StringList = ()
     cors_guard_writes: bool | Literal["report"] = False
     cors_guard_exempt_paths: StringList = ()
+    cors_waivers: StringList = ()
 
     # The policy that `load` has audited.
     _audited: CORSPolicy | None = PrivateAttr(default=None)
@@ -86,7 +88,11 @@ class CORSSettings(BaseSettings):
         if settings is None or refused:
             raise ConfigurationError(refused)
         for finding in findings:
-            log.warning("%s", finding)
+            if finding.severity == "warning":
+                log.warning("%s", finding)
+        if waivers := read_waivers(settings.cors_waivers):
+            accepted = "; ".join(map(str, waivers))
+            log.warning("%s accepts findings: %s", settings.environment, accepted)
         settings._audited = settings.as_policy()
         return settings
 
@@ -104,6 +110,7 @@ class CORSSettings(BaseSettings):
             guard_writes=self.cors_guard_writes is True,
             report_writes=self.cors_guard_writes == "report",
             guard_exempt_paths=self.cors_guard_exempt_paths,
+            waivers=self.cors_waivers,
         )
 
     def cors_policy(self) -> CORSPolicy:

@@ -9,7 +9,8 @@ import typer
 from ..cli import examine
 from ..sources import environments
 from . import show as printing
-from .development_rules import ALL_RULES
+from .development_rules import ALL_RULES, said_once
+from .development_rules import check as check_environment
 from .explain import explain_question
 from .explain_message import explain_message, known_as_markdown
 from .explain_question import QuestionError, Typed, read_question
@@ -84,7 +85,7 @@ def check(
         raise typer.BadParameter(
             "there is no .env.NAME file in the working directory", param_hint="--all"
         )
-    examined = [examine(name, with_app=with_app, rules=ALL_RULES) for name in names]
+    examined = [*said_once(check_environment(name, with_app=with_app) for name in names)]
     printing.print_findings(examined, output)
     raise typer.Exit(int(any(each.has_errors for each in examined)))
 

@@ -1,12 +1,14 @@
 """Rules for `cors check` in a checkout and for the test suite; a service that starts skips them.
 
-They read source code, the recorded answers, and what git has, and look up exempt paths in the app.
+They read source code, routes, the recorded answers, the waivers, and what git has.
 """
 
 import ast
 import inspect
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from textwrap import dedent
@@ -27,20 +29,26 @@ from ..audit import (
     ORIGINS,
     PUBLIC_PATHS,
     REQUEST_HEADERS,
+    WAIVERS,
     Fault,
     RuleBook,
     Subject,
+    findings_of,
 )
+from ..cli import Environment, examine
+from ..fetch_standard import SAFELISTED_METHODS
+from ..findings import ConfigurationError, errors_among
 from ..origin import registrable_domain
 from ..rules import RULES
-from ..sources import read_list
+from ..sources import PROCESS, DotenvFile, Sources, find_sources, read_list
+from ..waivers import Waiver
 
 BOOK = RuleBook()
 
 # --- Cookies ----------------------------------------------------------------------------------
 
 
-@BOOK.rule("CORS036", "W W E")
+@BOOK.rule("CORS036", "W W E", "Do only pages of the service's own site need this cookie?")
 def cookie_never_sent(subject: Subject) -> Iterator[Fault]:
     """A cookie that could never be sent cross-site.
 
@@ -59,7 +67,7 @@ def cookie_never_sent(subject: Subject) -> Iterator[Fault]:
     for place, samesite, secure in cookies_set(subject.app):
         if samesite == "none" and not secure:
             reason = "sets a cookie with SameSite=None but without Secure, which browsers refuse"
-            yield Fault(place, "", reason, "add secure=True")
+            yield Fault(place, "", reason, "add secure=True", is_final=True)
         elif samesite in ("lax", "strict") and len(sites) > 1:
             reason = (
                 f"sets a cookie with SameSite={samesite.title()}, which a browser never sends from "
@@ -197,6 +205,38 @@ def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
         reason = f"has no effect, because {GUARD_WRITES} is not true"
         paths = ",".join(policy.guard_exempt_paths)
         yield Fault(GUARD_EXEMPT_PATHS, paths, reason, f"set {GUARD_WRITES}=true, or remove it")
+# --- Methods and routes -----------------------------------------------------------------------
+
+
+@BOOK.rule("CORS035", "W W W", "Who else calls these routes, or will soon?")
+def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
+    """Methods and routes disagree.
+
+    A route that no front end may call, or a method that no route answers, is a mistake in one
+    of the two.
+
+    bad: CORS_ALLOW_METHODS=GET with @router.delete(...)
+    good: CORS_ALLOW_METHODS=GET,DELETE
+    """
+    policy = subject.policy
+    if subject.app is None or not (policy.allow_origins or policy.public_paths):
+        return
+    if "*" in policy.allow_methods:
+        return
+    routes = [route for route in app_routes(subject.app) if not route.is_websocket]
+    used = frozenset[str]().union(*(route.methods for route in routes)) | {"HEAD", "OPTIONS"}
+    kept = [method for method in policy.allow_methods if method in used]
+    missing = sorted(used - SAFELISTED_METHODS - {"OPTIONS", *policy.allow_methods})
+    for method in missing:
+        example = next(route.path for route in routes if method in route.methods)
+        reason = f"is answered by {example}, but no front end may use it"
+        fix = f"{change(subject, METHODS, [*kept, *missing])}, or remove the route"
+        yield Fault(METHODS, method, reason, fix)
+    if unused := [method for method in policy.allow_methods if method not in used]:
+        reason = "is allowed, but no route answers it"
+        if len(unused) > 1:
+            reason = "are allowed, but no route answers them"
+        yield Fault(METHODS, ",".join(unused), reason, change(subject, METHODS, [*kept, *missing]))
 
 
 # --- Recorded answers -------------------------------------------------------------------------
@@ -215,13 +255,44 @@ SHARED_QUESTIONS = {
 }
 
 
-def read_answers(directory: Path) -> Mapping[str, Any]:
+def read_answers(sources: Sources | None) -> Mapping[str, Any]:
     """Return the recorded answers; none where the file is missing or is no mapping."""
+    if sources is None:
+        return {}
     try:
-        answers = yaml.safe_load((directory / ANSWERS_FILE).read_text(encoding="utf-8"))
+        answers = yaml.safe_load((sources.directory / ANSWERS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return answers if isinstance(answers, dict) else {}
+
+
+def recorded_answers(sources: Sources | None) -> dict[str, tuple[str, str]]:
+    """Return the question and the recorded answer of each variable that has both.
+
+    Leaves out variables whose line in force is in no file of the template.
+    """
+    if sources is None:
+        return {}
+    answers, file = read_answers(sources), f".env.{sources.environment}"
+    questions = {ORIGINS: f"{sources.environment}_origins"} | SHARED_QUESTIONS
+    places = {name: each.where.partition(":")[0] for name, each in sources.variables.items()}
+    return {
+        variable: (question, str(answers[question]))
+        for variable, question in questions.items()
+        if answers.get(question) is not None and places.get(variable, file) == file
+    }
+
+
+def change(subject: Subject, variable: str, listed: list[str]) -> str:
+    """Return how to give a list variable these items, as an instruction.
+
+    A line that says what the recorded answer says is changed in all files by one command.
+    """
+    text, recorded = ",".join(listed), recorded_answers(subject.sources).get(variable)
+    written = subject.variables.get(variable)
+    if recorded and written and items(recorded[1]) == items(written.value):
+        return f"commit, then run {UPDATE} {quote(f'{recorded[0]}={text}')}"
+    return f"write {variable}={text}"
 
 
 @BOOK.rule("CORS037", "W W W")
@@ -234,17 +305,20 @@ def answers_disagree(subject: Subject) -> Iterator[Fault]:
     bad: CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200
     good: uvx copier update --defaults --data preflight_max_age=60
     """
-    answers = read_answers(subject.sources.directory) if subject.sources else {}
-    environment = subject.policy.environment
-    for variable, question in ({ORIGINS: f"{environment}_origins"} | SHARED_QUESTIONS).items():
-        found, answer = subject.variables.get(variable), answers.get(question)
-        if found is None or answer is None or not found.where.startswith(f".env.{environment}:"):
+    for variable, (question, answer) in recorded_answers(subject.sources).items():
+        text = subject.variables[variable].value if variable in subject.variables else answer
+        # A line that a rule refuses is not recorded: the question would refuse it too.
+        if items(text) == items(answer) or is_refused(subject, variable):
             continue
-        if items(found.value) != items(str(answer)):
-            reason = f"is not the recorded answer to {question}, {str(answer)!r}"
-            recorded = quote(f"{question}={','.join(items(found.value))}")
-            yield Fault(variable, found.value, reason, f"record it with {UPDATE} {recorded}")
-    yield from credentials_disagree(subject, answers)
+        reason = f"is not the recorded answer to {question}, {answer!r}"
+        command = quote(f"{question}={','.join(items(text))}")
+        yield Fault(variable, text, reason, f"record it with {UPDATE} {command}")
+    yield from credentials_disagree(subject, read_answers(subject.sources))
+
+
+def is_refused(subject: Subject, variable: str) -> bool:
+    """Whether a rule refuses what is written for a variable."""
+    return any(each.variable == variable for each in errors_among([*findings_of(subject, RULES)]))
 
 
 def items(text: str) -> list[str]:
@@ -260,6 +334,9 @@ def credentials_disagree(subject: Subject, answers: Mapping[str, Any]) -> Iterat
     answer, found = answers.get("credentials"), subject.variables.get(CREDENTIALS)
     allowed = subject.policy.allow_credentials
     if answer is None or found is None or allowed == (answer in ("cookies", "both")):
+        return
+    # One answer is for all environments. One that nobody may call has no use for cookies yet.
+    if not allowed and not subject.policy.allow_origins:
         return
     bearer = answer in ("bearer", "both")
     recorded = {(True, True): "both", (True, False): "cookies", (False, True): "bearer"}
@@ -294,7 +371,7 @@ def file_not_in_git(subject: Subject) -> Iterator[Fault]:
 
 def rendered_files(subject: Subject) -> Iterator[Path]:
     """Yield the files of an environment that updates of the template write."""
-    answers = read_answers(subject.sources.directory) if subject.sources else {}
+    answers = read_answers(subject.sources)
     rendered = ("development", *answers.get("environments", ())) if answers else ()
     for file in subject.files:
         environment = subject.policy.environment
@@ -322,4 +399,125 @@ def git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, returncode=127, stdout="", stderr="")
 
 
+# --- Waivers ----------------------------------------------------------------------------------
+
+# Longer than a year, nobody remembers why. A day more, for leap years.
+LONGEST_WAIVER = 366
+DAYS_OF_NOTICE = 30
+
+
+@BOOK.rule("CORS054", "E E E")
+def waiver_over(subject: Subject) -> Iterator[Fault]:
+    """A waiver that is over, or soon will be.
+
+    A service goes on starting after the last day, so that an image does not stop overnight. The
+    check and the test suite fail instead, and warn from 30 days before.
+
+    bad: CORS_WAIVERS=CORS012:2026-01-31:https://*.acme.com while it is February 2026
+    good: CORS_WAIVERS=
+    """
+    for waiver in subject.waivers:
+        fix = f"follow the fix of {waiver.rule} and remove the waiver, or have a new day reviewed"
+        if waiver.days_left < 0:
+            yield Fault(WAIVERS, written(waiver), "is over", fix)
+        elif waiver.days_left <= DAYS_OF_NOTICE:
+            reason = f"is over after {waiver.until}"
+            yield Fault(WAIVERS, written(waiver), reason, fix, severity="warning")
+
+
+@BOOK.rule("CORS055", "E E E")
+def groundless_waiver(subject: Subject) -> Iterator[Fault]:
+    """A waiver that nothing needs, or that nobody can review.
+
+    A waiver is for a finding that is there, of a rule that can be waived, for at most 12 months. In
+    a dotenv file, a comment above it begins with the rule's id and says why.
+
+    bad: CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com while no pattern is listed
+    good: CORS_WAIVERS=
+    """
+    if subject.sources is None:
+        return
+    comments = comments_above(subject, WAIVERS)
+    for waiver in subject.waivers:
+        if fault := fault_of(waiver, subject):
+            yield Fault(WAIVERS, written(waiver), *fault)
+        elif comments is not None and not re.search(rf"(?m)^# *{waiver.rule}\W+\w", comments):
+            reason = f"has no comment above it that begins with {waiver.rule} and says why"
+            fix = f"write a line `# {waiver.rule}: why, and who knows` above {WAIVERS}"
+            yield Fault(WAIVERS, written(waiver), reason, fix)
+
+
+def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
+    """Return why a waiver is for nothing or for too long, and the fix; None where it is not."""
+    rule = next((each for each in ALL_RULES if each.id == waiver.rule), None)
+    if rule is None or not rule.ask:
+        why = "cannot be waived" if rule else "does not exist"
+        return f"is for nothing: {waiver.rule} {why}", "remove it and follow the fix of the finding"
+    if waiver.days_left > LONGEST_WAIVER:
+        return "is longer than 12 months", "write a day within a year"
+    found = [each for each in findings_of(subject, [rule]) if waiver.is_for(each)]
+    needs_app = rule in APP_RULES or rule in BOOK
+    # Of one that is over, CORS054 says all there is to do.
+    if not found and waiver.days_left >= 0 and not (needs_app and subject.app is None):
+        return f"is for a finding of {waiver.rule} that is not there", "remove it"
+    if found and not found[0].until and waiver.days_left >= 0:
+        return "is for a finding that no waiver accepts", "remove it and follow the finding's fix"
+    return None
+
+
+def written(waiver: Waiver) -> str:
+    """Return a waiver as it is written."""
+    return f"{waiver.rule}:{waiver.until}:{waiver.value}"
+
+
+def comments_above(subject: Subject, name: str) -> str | None:
+    """Return the comment lines right above the line in force; None where it is in no file."""
+    variable = subject.variables.get(name)
+    if variable is None or variable.where == PROCESS:
+        return None
+    file_name, _, line = variable.where.rpartition(":")
+    file = next(each for each in subject.files if each.path.name == file_name)
+    return "\n".join(reversed([*comment_block(file, int(line) - 1)]))
+
+
+def comment_block(file: DotenvFile, number: int) -> Iterator[str]:
+    """Yield the comment lines of a file upwards from a line, which is counted from 1."""
+    for line in reversed(file.text.splitlines()[:number]):
+        if not line.startswith("#"):
+            return
+        yield line
+
+
+# --- cors check -------------------------------------------------------------------------------
+
 ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))
+
+
+def check(name: str | None = None, *, with_app: bool = True) -> Environment:
+    """Examine an environment by all rules.
+
+    A fix that changes a recorded answer says how to record the change. Otherwise whoever follows
+    it would get CORS037 next.
+    """
+    found = examine(name, with_app=with_app, rules=ALL_RULES)
+    try:
+        questions = recorded_answers(find_sources(found.name))
+    except ConfigurationError:
+        return found
+    findings = []
+    for each in found.findings:
+        if each.variable in questions and UPDATE not in each.fix and not each.until:
+            question, _ = questions.pop(each.variable)
+            fix = f"{each.fix}; then record the line with {UPDATE} {question}=…"
+            each = replace(each, fix=fix)
+        findings.append(each)
+    return replace(found, findings=tuple(findings))
+
+
+def said_once(examined: Iterable[Environment]) -> Iterator[Environment]:
+    """Yield the environments; what is said of the routes of one is not repeated for the next."""
+    said: set[tuple[str, str]] = set()
+    for each in examined:
+        new = [f for f in each.findings if f.rule != "CORS035" or (f.value, f.fix) not in said]
+        said |= {(f.value, f.fix) for f in new if f.rule == "CORS035"}
+        yield replace(each, findings=tuple(new))

@@ -25,7 +25,6 @@ from ..cli import NO_APP, Environment, examine
 from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..findings import shown
 from ..origin import Origin, Pattern, Site, exact, registrable_domain
-from ..origin_errors import parse
 from ..sources import PROCESS
 from .browser import Reason, console_message
 from .browser import Step as BrowserStep
@@ -118,7 +117,7 @@ def origin_step(found: Explanation) -> Step:
         more += "; public paths open no WebSocket" if question.is_socket else ""
         text = f"{sentence}. {place} {contents(found.policy.allow_origins)}{more}"
         return Step("origin", verdict, text)
-    for entry in map(parse, found.policy.allow_origins):
+    for entry in found.policy.entries:
         if str(entry) == question.origin:
             return Step("origin", "ok", f"`{entry}` is in {place}")
         if isinstance(entry, Pattern) and entry.covers(question.origin):

@@ -34,7 +34,7 @@ from ..cli import Environment, examine
 from ..fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
 from ..findings import Finding, errors_among, shown
 from ..middleware import StrictCORSMiddleware
-from ..origin import WEB_SCHEMES, Origin, Pattern, exact, registrable_domain
+from ..origin import WEB_SCHEMES, Origin, Pattern, exact, own_app_origin, registrable_domain
 from ..origin_errors import NearMiss, OriginError, near_miss, parse
 from ..policy import CORSPolicy
 from ..rules import audit
@@ -210,6 +210,8 @@ def read_odd_origin(text: str, error: OriginError) -> tuple[str, tuple[str, ...]
         raise QuestionError(f"{problem}: name one origin")
     if meant:
         return meant, (f"{problem}. A browser sends `Origin: {meant}` from that page.",)
+    if own_app_origin(text):
+        return text, (f"{problem}. A waiver of {error.rule} lets a list hold it.",)
     if SENT_BUT_NOT_LISTABLE.fullmatch(text):
         return text, (f"{problem}. A browser sends this origin, but no list may hold it.",)
     raise QuestionError(
@@ -412,7 +414,7 @@ class Explanation:
     @property
     def near(self) -> NearMiss | None:
         """The allowed origin that the page's origin resembles."""
-        return near_miss(self.question.origin, map(parse, self.policy.allow_origins))
+        return near_miss(self.question.origin, self.policy.entries)
 
     @cached_property
     def exemption(self) -> Change | None:

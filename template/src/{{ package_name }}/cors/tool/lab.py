@@ -34,7 +34,7 @@ from .. import app as app_module
 from ..cli import as_text, create_app, examine
 from ..findings import ConfigurationError
 from ..origin import Origin, Pattern
-from ..origin_errors import matches, parse
+from ..origin_errors import matches
 from ..policy import CORSPolicy
 from ..sources import Sources, environments, find_sources
 from .lab_plan import (
@@ -108,7 +108,7 @@ def start(policy: CORSPolicy, sources: Sources, port: int, stack: ExitStack) -> 
 
     Leaving `stack` stops it. Raises LabError.
     """
-    entries = [parse(text) for text in policy.allow_origins]
+    entries = policy.entries
     local = next(filter(is_local, entries), None)
     if local is None:
         raise LabError(without_local_origin(policy))
@@ -153,7 +153,7 @@ def without_local_origin(policy: CORSPolicy) -> str:
         name
         for name in environments()
         if (other := examine(name, with_app=False).policy) is not None
-        and any(is_local(parse(text)) for text in other.allow_origins)
+        and any(map(is_local, other.entries))
     ]
     allowed = ", ".join(policy.allow_origins) or "no other site"
     hint = f"Try --environment {' or '.join(others)}" if others else "No environment allows one"

@@ -25,7 +25,7 @@ from ..audit import (
 )
 from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..middleware import StrictCORSMiddleware
-from ..origin_errors import near_miss, parse
+from ..origin_errors import near_miss
 from ..policy import CORSPolicy
 from ..sources import Sources
 from .asgi_transport import ASGITransport
@@ -321,7 +321,7 @@ def why_allowed(page: Page, outcome: Outcome | None) -> tuple[str, str]:
 def why_blocked(page: Page, outcome: Outcome | None, policy: CORSPolicy) -> tuple[str, str]:
     """Return why a request is blocked."""
     if outcome is None or outcome.reason in (None, Reason.ALLOW_ORIGIN_MISSING):
-        near = near_miss(page.origin, map(parse, policy.allow_origins))
+        near = near_miss(page.origin, policy.entries)
         unlisted = f"`{page.origin}` is not listed in `{ORIGINS}`"
         return f"{near.sentence if near else unlisted}.", ORIGINS
     variable = VARIABLE_OF.get(outcome.reason, ORIGINS)

@@ -30,7 +30,7 @@ from ..cli import examine
 from ..fetch_standard import SAFELISTED_METHODS
 from ..findings import counted, shown
 from ..middleware import StrictCORSMiddleware
-from ..origin import DEFAULT_PORTS, Pattern
+from ..origin import DEFAULT_PORTS, Pattern, own_app_origin
 from ..origin_errors import parse
 from ..policy import CORSPolicy
 from ..sources import environments
@@ -229,7 +229,7 @@ class Questions:
         self.own = own
         self.token = secrets.token_hex(4)
         self.count = 0
-        entries = map(parse, policy.allow_origins)
+        entries = policy.entries
         # An example for each pattern. Pages of the service itself need no permission.
         origins = [sample(entry) if isinstance(entry, Pattern) else str(entry) for entry in entries]
         self.allowed = [origin for origin in dict.fromkeys(origins) if origin != own]
@@ -310,7 +310,7 @@ def sample(pattern: Pattern) -> str:
 
 def lookalikes(origin: str) -> Iterator[str]:
     """Yield origins that a careless comparison takes for this one."""
-    site = parse(origin)
+    site = own_app_origin(origin) or parse(origin)
     scheme, host, port = site.scheme, site.host, f":{site.port}" if site.port else ""
     parent = host.partition(".")[2]
     yield "null"

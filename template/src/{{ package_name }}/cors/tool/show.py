@@ -13,6 +13,7 @@ from rich.text import Text
 from ..audit import Rule
 from ..cli import Environment, as_text
 from ..policy import STRICTNESSES
+from ..waivers import read_waivers
 
 
 def terminal() -> Console:
@@ -52,7 +53,9 @@ def print_findings(examined: Iterable[Environment], output: str) -> None:
         place = f"file={file},line={line}," if line.isdigit() else ""
         text = f"{name}: {finding.variable} {finding.sentence}".replace("%", "%25")
         text = text.replace("\r", "%0D").replace("\n", "%0A")
-        print(f"::{finding.severity} {place}title={finding.rule}::{text}")
+        level = "notice" if finding.severity == "accepted" else finding.severity
+        until = f" accepted until {finding.until}" if finding.until else ""
+        print(f"::{level} {place}title={finding.rule}{until}::{text}")
 
 
 # --- cors show --------------------------------------------------------------------------------
@@ -79,6 +82,7 @@ def described(environment: Environment) -> dict[str, str]:
         return {"who may call": f"refused: run cors check -e {environment.name}"}
     cache = f"{policy.max_age} s" if policy.max_age else "never"
     writes = "run and are logged" if policy.report_writes else "run, responses hidden"
+    waivers = "\n".join(map(str, read_waivers(policy.waivers)))
     return {
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
@@ -90,7 +94,7 @@ def described(environment: Environment) -> dict[str, str]:
         "writes of other sites": "refused" if policy.guard_writes else writes,
         "but forms pass at": "\n".join(policy.guard_exempt_paths) or "no path",
         "starts": "no: run cors check" if environment.refusals else "yes",
-    }
+    } | ({"accepts findings": waivers} if waivers else {})
 
 
 def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
@@ -116,12 +120,18 @@ def rules_as_table(rules: Iterable[Rule], console: Console) -> None:
     console.print(drawn)
 
 
+def waiving(rule: Rule) -> str:
+    """Return whether the rule can be waived, and what a reviewer of the waiver asks."""
+    return f"Can be waived. A reviewer asks: {rule.ask}" if rule.ask else "Cannot be waived."
+
+
 def rule_as_text(rule: Rule, console: Console) -> None:
     """Print one rule with its reason and examples."""
     console.print(Text(f"{rule.id}  {rule.title}", style="bold"))
     severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
     console.print("  " + ", ".join(f"{name}: {LETTERS[each]}" for name, each in severities))
     console.print(Text(f"\n{rule.why}\n"))
+    console.print(Text(f"{waiving(rule)}\n"))
     console.print(Text(f"  bad   {rule.bad}", style="red"), soft_wrap=True)
     console.print(Text(f"  good  {rule.good}", style="green"), soft_wrap=True)
 
@@ -135,6 +145,9 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
         "local: `development` and `test`; shared: `staging`, `preview` and every other name;",
         "production: `production`. What is refused keeps the service from starting.",
         "",
+        "Some rules can be waived until a day: `CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com`",
+        "([waivers.md](waivers.md)).",
+        "",
     ]
     for rule in rules:
         severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
@@ -144,6 +157,8 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
             ", ".join(f"{name} {LETTERS[each]}" for name, each in severities) + ".",
             "",
             rule.why,
+            "",
+            waiving(rule),
             "",
             f"- bad: `{rule.bad}`",
             f"- good: `{rule.good}`",
@@ -160,6 +175,7 @@ def rules_as_json(rules: Iterable[Rule], console: Console) -> None:
                 "id": rule.id,
                 "title": rule.title,
                 "why": rule.why,
+                "ask": rule.ask,
                 "bad": rule.bad,
                 "good": rule.good,
                 "severity": {name: rule.severity(name) for name in STRICTNESSES},
