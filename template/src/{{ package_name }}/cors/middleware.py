@@ -9,6 +9,7 @@ to a request:
 - A WebSocket handshake from a page of another site is refused before the app sees it.
 - With `guard_writes`, so is an unsafe request of another site: CORS alone only hides the response.
 - Under `public_paths` other sites get `*`, and never credentials.
+- What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .fetch_standard import SAFE_METHODS
+from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
+from .origin_errors import NearMiss
+from .refusals import Reason, Refusal, Trace, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -46,6 +49,8 @@ MAX_ORIGIN_BYTES = 300
 # The same few origins call again and again. Only the last verdicts on a pattern are remembered, so
 # a flood of origins costs no memory.
 REMEMBERED_ORIGINS = 256
+# So do the same few preflights.
+REMEMBERED_PREFLIGHTS = 256
 
 # RFC 9110, section 5.6.2
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -68,7 +73,9 @@ IN_PREFLIGHT = _spellings(
     b"access-control-request-headers",
     b"access-control-request-private-network",
 )
-TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"authorization")
+TO_GUARD = _spellings(
+    b"origin", b"host", b"sec-fetch-site", b"sec-fetch-mode", b"cookie", b"authorization"
+)
 
 # Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
@@ -93,13 +100,15 @@ class StrictCORSMiddleware(CORSMiddleware):
     """Starlette's CORSMiddleware with the same arguments, a stricter reading of them, and guards.
 
     It is a subclass, so that code which looks for a CORSMiddleware finds one, but it answers
-    requests by itself. Three arguments are its own:
+    requests by itself. Five arguments are its own:
 
     - `public_paths`: path prefixes, on segment boundaries, that every site may use without
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
     - `guard_writes`: refuse an unsafe request of another site with 403 before the app runs.
     - `describe_stranger`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
+    - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
+    - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
 
     `*` among the origins opens every path as a public path would. Raises TypeError for a string
     where a list is due, and ValueError for what browsers would ignore or what would allow anybody.
@@ -120,6 +129,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         public_paths: Collection[str] = (),
         guard_writes: bool = False,
         describe_stranger: Callable[[str], str] | None = None,
+        near_miss: Callable[[str], NearMiss | None] | None = None,
+        on_refusal: Callable[[Refusal], object] | None = None,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
@@ -165,11 +176,19 @@ class StrictCORSMiddleware(CORSMiddleware):
         self._preflight_vary = _preflight_vary(self._mirrors_headers, allow_private_network)
         self._public_prefixes = tuple(map(_prefix, ["/"] if self._any_origin else public_paths))
         self._reported: set[bytes] = set()
+        self._trace = Trace(on_refusal, near_miss)
+        listed = {*SAFELISTED_METHODS, *(ALL_METHODS if "*" in allow_methods else allow_methods)}
+        self._listed_methods = frozenset(method.encode() for method in listed)
+        listed = SAFELISTED_HEADERS | set(allow_headers)
+        self._listed_headers = frozenset(name.lower().encode() for name in listed)
+        self._not_listed = lru_cache(REMEMBERED_PREFLIGHTS)(self._find_not_listed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the policy what it can answer, and hand everything else to the app."""
         if scope["type"] != "http":
             if scope["type"] == "websocket" and not self._may_connect(scope):
+                origins = _read(scope, TO_GUARD).get(b"origin", [])
+                self._trace.refused("handshake", scope, origins)
                 # Closed before it is accepted, the handshake is answered 403 by the server.
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
             else:
@@ -201,11 +220,14 @@ class StrictCORSMiddleware(CORSMiddleware):
             elif self._public_prefixes and self._is_public(scope):
                 grant = OPEN
             if b"access-control-request-method" in found:
-                await self._answer_preflight(found, grant, send)
+                await self._answer_preflight(scope, found, grant, send)
                 return
             if grant is not NOTHING:
                 grant += self._exposed
+            elif not guarded and _is_hidden(scope):
+                self._trace.refused("request", scope, origins)
         if guarded and allowed is None and not self._may_write(scope, found):
+            self._trace.refused("write", scope, origins)
             await self._refuse(found, grant, send)
             return
 
@@ -297,27 +319,51 @@ class StrictCORSMiddleware(CORSMiddleware):
                 name.decode("latin-1"),
             )
 
-    async def _answer_preflight(self, found: Found, grant: Headers, send: Send) -> None:
+    async def _answer_preflight(
+        self, scope: Scope, found: Found, grant: Headers, send: Send
+    ) -> None:
         """Answer with the whole policy, whatever was asked for; to another site with none of it.
 
         The browser compares the answer with its request, and its console names the method or header
         that is missing (Fetch, "CORS-preflight fetch", step 7). With an error status it would stop
         before the comparison.
         """
+        origins = found[b"origin"]
+        method = b",".join(found[b"access-control-request-method"])
         if grant is NOTHING:
+            self._trace.refused("preflight", scope, origins, method=method)
             await self._refuse(found, grant, send)
             return
+        requested = found.get(b"access-control-request-headers", [])
+        reason, names = self._not_listed(method, b",".join(requested)[: MAX_MIRRORED_BYTES + 1])
+        if names:
+            self._trace.refused("preflight", scope, origins, reason, names, method)
         headers = [self._preflight_vary, *grant[1:], *self._preflight]
         if self._mirrors_headers:
-            requested = _requested_names(found.get(b"access-control-request-headers", []))
-            if requested:
-                headers.append((b"access-control-allow-headers", requested))
+            mirrored = _requested_names(requested)
+            if mirrored:
+                headers.append((b"access-control-allow-headers", mirrored))
         # Public paths open data to other sites, not the network that the service is in.
         trusted = self.allow_private_network and (grant is not OPEN or self._any_origin)
         if trusted and b"access-control-request-private-network" in found:
             headers.append((b"access-control-allow-private-network", b"true"))
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+    def _find_not_listed(self, method: bytes, requested: bytes) -> tuple[Reason, str]:
+        """Return what a preflight asks for and the answer does not list; "" where there is nothing.
+
+        The browser then blocks the request (Fetch, "CORS-preflight fetch", step 7).
+        """
+        names = [name.strip(b" \t").lower() for name in requested.split(b",")]
+        names = [name for name in names if name and name not in self._listed_headers]
+        if self._mirrors_headers and _requested_names([requested]):
+            names = []
+        reason: Reason = "header"
+        if method not in self._listed_methods:
+            reason = "method,header" if names else "method"
+            names.insert(0, method)
+        return reason, visible(b",".join(names).decode("latin-1"))
 
     def _may_write(self, scope: Scope, found: Found) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.
@@ -447,6 +493,19 @@ def _requested_names(lines: list[bytes]) -> bytes:
     if len(names) > MAX_MIRRORED_NAMES or not all(map(TOKEN.fullmatch, names)):
         return b""
     return b", ".join(names)
+
+
+def _is_hidden(scope: Scope) -> bool:
+    """Tell whether a browser hides the response to a request of an origin that gets no grant.
+
+    It does so for fetch() in its default mode and the like, not for a form or a page of the
+    service itself. Where the browser is too old to say which it is, only the latter is known.
+    """
+    found = _read(scope, TO_GUARD)
+    if found.get(b"sec-fetch-mode", [b"cors"]) != [b"cors"]:
+        return False
+    own = found.get(b"sec-fetch-site") in ([b"same-origin"], [b"none"])
+    return not own and not _is_own_origin(scope, found)
 
 
 def _is_own_origin(scope: Scope, found: Found) -> bool:

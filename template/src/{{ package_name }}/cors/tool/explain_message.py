@@ -38,6 +38,7 @@ from .explain import (
     two_local_sites,
 )
 from .explain_question import (
+    UNKNOWN_SERVICE,
     Explanation,
     Question,
     QuestionError,
@@ -61,6 +62,8 @@ PLACEHOLDERS = {
     "kind": r"[a-z][a-z ]{1,30}?",
     "method": r"[!#$%&*+.^_|~0-9a-z-]{1,60}",
     "header": r"[!#$%&*+.^_|~0-9a-z-]{1,120}",
+    "headers": r"[!#$%&*+.^_|~0-9a-z,-]{1,300}",
+    "path": r"/[^\s']{0,600}?",
     "status": r"\d{3}",
     "value": r"[^']{0,300}?",
 }
@@ -171,7 +174,10 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A message that was found in a text, with what it says. None where it says nothing."""
+    """A message that was found in a text, with what it says. None where it says nothing.
+
+    `url` is a path in the service's own log, and `header` may be several there, with commas.
+    """
 
     message: Message
     url: str | None = None
@@ -246,13 +252,13 @@ def reading_of(hit: Hit, segment: str) -> Reading:
     message, said = hit.message, hit.said
     page, status = PAGE_ORIGIN.search(segment), STATUS.search(segment)
     origin = said.get("origin") or (page[1] if page else origin_of(said.get("page", "")))
-    url = said.get("url")
+    url = said.get("url") or said.get("path")
     return Reading(
         message=message,
         url=url.rstrip(".,;:)") if url else None,
         origin=origin.rstrip("/") if origin else None,
         method=said.get("method"),
-        header=said.get("header"),
+        header=said.get("header") or said.get("headers"),
         status=said.get("status") or (status[1] or status[2] if status else None),
         credentials=WITH_CREDENTIALS.search(segment) is not None,
         preflight="preflight" in said or "preflight" in message.text.lower(),
@@ -332,6 +338,10 @@ def diagnose(reading: Reading, typed: Typed, environment: Environment) -> Diagno
     reading = replace(reading, origin=origin, method=method)
     question = question_of(reading, typed, enforced_policy(environment))
     explanation = explain(question, environment) if question else None
+    is_write = reading.message.cause == "write"
+    if question and explanation and is_write and not explanation.blocked_at:
+        # On a public path, the guard refuses only what comes with a login.
+        explanation = explain(replace(question, credentials=True), environment)
     cause = table()["causes"][reading.message.cause]
     suspects = suspects_of(cause, words_of(reading, environment.name))
     if cause.get("by_policy") and explanation:
@@ -352,7 +362,7 @@ def question_of(reading: Reading, typed: Typed, policy: CORSPolicy) -> Question 
         # Any method that needs a preflight will do: what failed does not depend on it.
         unsafe = [each for each in policy.allow_methods if each not in {"*", *SAFELISTED_METHODS}]
         method = unsafe[0] if unsafe else None
-    header = (reading.header,) if reading.header and cause == "header" else ()
+    header = reading.header.split(",") if reading.header and cause in ("method", "header") else ()
     needs_credentials = reading.credentials or cause in ("credentials", "wildcard")
     whole = Typed(
         reading.origin,
@@ -362,7 +372,9 @@ def question_of(reading: Reading, typed: Typed, policy: CORSPolicy) -> Question 
         typed.credentials or needs_credentials,
     )
     try:
-        return read_question(whole, exact_method=typed.method is None)
+        question = read_question(whole, exact_method=typed.method is None)
+        # In the log, a handshake has a path and no wss:// before it.
+        return replace(question, is_socket=question.is_socket or cause == "websocket")
     except QuestionError:
         if typed.origin:
             raise
@@ -404,6 +416,7 @@ def after_login(reading: Reading) -> str:
 def words_of(reading: Reading | None, environment: str) -> dict[str, str]:
     """Return what stands for the placeholders of a suspect: words in capitals where unknown."""
     url = without_query(reading.url) if reading and reading.url else "URL"
+    url = f"{UNKNOWN_SERVICE}{url}" if url.startswith("/") else url
     return {
         "url": url,
         "service": origin_of(url) or "URL",
