@@ -117,12 +117,13 @@ def test_a_policy_needs_characters_that_a_header_can_hold() -> None:
         strict(allow_origins=["https://\N{CYRILLIC SMALL LETTER A}pp.acme.com"])
 
 
-def test_the_arguments_are_those_of_the_stock_middleware_and_three_more() -> None:
+def test_the_arguments_are_those_of_the_stock_middleware_and_five() -> None:
     stock = inspect.signature(CORSMiddleware.__init__).parameters
     ours = inspect.signature(StrictCORSMiddleware.__init__).parameters
     assert list(ours)[: len(stock)] == list(stock)
     assert [ours[name].default for name in stock] == [stock[name].default for name in stock]
-    assert list(ours)[len(stock) :] == ["public_paths", "guard_writes", "describe_stranger"]
+    added = ["public_paths", "guard_writes", "describe_stranger", "near_miss", "on_refusal"]
+    assert list(ours)[len(stock) :] == added
 
 
 def test_the_policy_can_be_read_back() -> None:

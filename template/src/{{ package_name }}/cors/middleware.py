@@ -73,9 +73,12 @@ IN_PREFLIGHT = _spellings(
     b"access-control-request-headers",
     b"access-control-request-private-network",
 )
-TO_GUARD = _spellings(
-    b"origin", b"host", b"sec-fetch-site", b"sec-fetch-mode", b"cookie", b"authorization"
-)
+TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"authorization")
+# What tells whether a browser hides the response from a site without a grant, and the values of
+# Sec-Fetch-Site and Sec-Fetch-Mode with which it does.
+HOST = frozenset(_spellings(b"host"))
+TELLING = HOST | frozenset(_spellings(b"sec-fetch-site", b"sec-fetch-mode"))
+HIDDEN = frozenset({b"cross-site", b"same-site", b"cors"})
 
 # Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
@@ -224,7 +227,7 @@ class StrictCORSMiddleware(CORSMiddleware):
                 return
             if grant is not NOTHING:
                 grant += self._exposed
-            elif not guarded and _is_hidden(scope):
+            elif not guarded and _is_hidden(scope, origins):
                 self._trace.refused("request", scope, origins)
         if guarded and allowed is None and not self._may_write(scope, found):
             self._trace.refused("write", scope, origins)
@@ -495,17 +498,27 @@ def _requested_names(lines: list[bytes]) -> bytes:
     return b", ".join(names)
 
 
-def _is_hidden(scope: Scope) -> bool:
+def _is_hidden(scope: Scope, origins: list[bytes]) -> bool:
     """Tell whether a browser hides the response to a request of an origin that gets no grant.
 
-    It does so for fetch() in its default mode and the like, not for a form or a page of the
-    service itself. Where the browser is too old to say which it is, only the latter is known.
+    It does so for fetch() in its default mode and the like, but not for a form, an image or a page
+    of the service itself. Only old browsers, and those on plain http, do not say what it is.
     """
-    found = _read(scope, TO_GUARD)
-    if found.get(b"sec-fetch-mode", [b"cors"]) != [b"cors"]:
-        return False
-    own = found.get(b"sec-fetch-site") in ([b"same-origin"], [b"none"])
-    return not own and not _is_own_origin(scope, found)
+    # Not `_read`: this runs for every request of a flood.
+    known, host = 0, b""
+    for name, value in scope["headers"]:
+        if name in TELLING:
+            if value in HIDDEN:
+                known += 1
+                if known == 2:
+                    return True
+            elif name in HOST:
+                host = value
+            else:
+                return False
+    if known or host.partition(b":")[0].lower() not in origins[0]:
+        return True
+    return not _is_own_origin(scope, {b"origin": origins, b"host": [host]})
 
 
 def _is_own_origin(scope: Scope, found: Found) -> bool:

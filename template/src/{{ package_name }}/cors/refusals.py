@@ -24,14 +24,14 @@ Reason = Literal["origin", "method", "header", "method,header"]
 INTERVAL = 60
 # So many lines are remembered. While they are, other refusals get none.
 REMEMBERED_LINES = 256
-# A key and a path are cut here. What browsers send is shorter.
+# What is longer is cut. Browsers send less.
 LONGEST_ORIGIN, LONGEST_PATH = 300, 200
 
 CAUSES: dict[Reason, str] = {
-    "origin": "the origin is not in CORS_ALLOWED_ORIGINS",
-    "method": "the method is not in CORS_ALLOW_METHODS",
-    "header": "what is missing is not in CORS_ALLOW_HEADERS",
-    "method,header": "what is missing is not in CORS_ALLOW_METHODS and CORS_ALLOW_HEADERS",
+    "origin": "CORS_ALLOWED_ORIGINS does not list the origin",
+    "method": "CORS_ALLOW_METHODS does not list the method",
+    "header": "CORS_ALLOW_HEADERS does not list what is missing",
+    "method,header": "CORS_ALLOW_METHODS and CORS_ALLOW_HEADERS do not list what is missing",
 }
 EFFECTS: dict[Kind, str] = {
     "request": "the browser hides the response from the page",
@@ -64,7 +64,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Line:
-    """When the last line of its kind was written, and how many refusals were held back since."""
+    """When a line was last written, and how many refusals like it were held back since."""
 
     written: float
     held: int = 0
@@ -87,8 +87,8 @@ class Trace:
         self._on_refusal = on_refusal
         self._near_miss = near_miss
         self._has_failed = False
+        # By kind, origin, reason and what is missing.
         self._lines: dict[tuple[str, bytes, str, str], Line] = {}
-        # How many refusals found no room, and when those that were held back are summed up.
         self._without_room = 0
         self._next_summary = 0.0
 
@@ -105,8 +105,21 @@ class Trace:
 
         `method` is for preflights, which ask for another than their own.
         """
-        origin = origins[0] if len(origins) == 1 else b", ".join(origins)
-        count = self._count((kind, origin[:LONGEST_ORIGIN], reason, missing))
+        origin = b", ".join(origins)
+        key = (kind, origin[:LONGEST_ORIGIN], reason, missing)
+        now, line, count = monotonic(), self._lines.get(key), 0
+        if now >= self._next_summary:
+            self._sum_up(now, line)
+        if line is None and len(self._lines) >= REMEMBERED_LINES:
+            self._without_room += 1
+        elif line is None:
+            count = 1
+            self._lines[key] = Line(now)
+        elif now - line.written < INTERVAL:
+            line.held += 1
+        else:
+            count = 1 + line.held
+            line.written, line.held = now, 0
         if not count and self._on_refusal is None:
             return
         text = origin.decode("latin-1")
@@ -114,7 +127,7 @@ class Trace:
             kind=kind,
             origin=visible(text) or "-",
             method=visible(method.decode("latin-1") or scope.get("method", "GET")),
-            path=quote(scope["path"], safe="/:@,+=~")[:LONGEST_PATH],
+            path=quote(scope["path"], safe="/:@,+=~", errors="replace")[:LONGEST_PATH],
             reason=reason,
             missing=missing,
         )
@@ -128,26 +141,10 @@ class Trace:
                     logger.exception("on_refusal failed. It is called again, but not logged again.")
                 self._has_failed = True
 
-    def _count(self, key: tuple[str, bytes, str, str]) -> int:
-        """Return how many refusals a line now stands for, 0 where no line is due."""
-        now = monotonic()
-        line = self._lines.get(key)
-        if line and now - line.written < INTERVAL:
-            line.held += 1
-            return 0
-        if line:
-            del self._lines[key]
-        if now >= self._next_summary:
-            self._sum_up(now)
-        if len(self._lines) >= REMEMBERED_LINES:
-            self._without_room += 1
-            return 0
-        self._lines[key] = Line(now)
-        return 1 + (line.held if line else 0)
-
-    def _sum_up(self, now: float) -> None:
-        """Forget old lines, and say how many refusals were held back that no line will name."""
-        old = [key for key, line in self._lines.items() if now - line.written >= INTERVAL]
+    def _sum_up(self, now: float, kept: Line | None) -> None:
+        """Forget old lines but one, and say how many refusals were held back without a line."""
+        lines = self._lines.items()
+        old = [key for key, each in lines if now - each.written >= INTERVAL and each is not kept]
         held = self._without_room + sum(self._lines.pop(key).held for key in old)
         if held:
             text = "CORS refused %d more: repetitions, or beyond %d different ones in %d seconds"
@@ -157,15 +154,15 @@ class Trace:
 
     def _write(self, refusal: Refusal, count: int, origin: str) -> None:
         """Write the line of a refusal that stands for `count` of them."""
-        asks = refusal.reason == "origin"
-        near = self._near_miss(origin) if asks and self._near_miss else None
+        is_asked = refusal.reason == "origin"
+        near = self._near_miss(origin) if self._near_miss and is_asked else None
         fields: dict[str, Any] = asdict(refusal)
         fields |= {"near": str(near.allowed) if near else "", "count": count}
         text = " ".join(f"{name}={value}" for name, value in fields.items() if value != "")
-        why = f"{CAUSES[refusal.reason]}, so {EFFECTS[refusal.kind]}"
         hint = f" ({shown(near.difference)})" if near else ""
         extra = {f"cors_{name}": value for name, value in fields.items()}
-        logger.warning("CORS refused %s: %s%s", text, why, hint, extra=extra)
+        why = f"{CAUSES[refusal.reason]}, so {EFFECTS[refusal.kind]}{hint}"
+        logger.warning("CORS refused %s: %s", text, why, extra=extra)
 
 
 def visible(text: str) -> str:
