@@ -445,7 +445,7 @@ CAUSES = {
     "a request with two origins": "origin",
     "a write": "write",
     "a write with a cookie on a public path": "write",
-    "a write without an origin": "origin",
+    "a write without an origin": "write",
     "a handshake": "websocket",
     "an unlisted method": "method",
     "a method in lower case": "method",

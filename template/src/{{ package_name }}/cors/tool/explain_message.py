@@ -194,6 +194,11 @@ class Reading:
         return self.message.cause == "vague"
 
     @property
+    def is_own(self) -> bool:
+        """Whether this service wrote the message: into its log, or into a response."""
+        return self.message.browser == "Service"
+
+    @property
     def is_weak(self) -> bool:
         """Whether browsers print the message after one that says more about the same request."""
         return self.message.cause in ("vague", "unreachable", "error-status")
@@ -344,7 +349,11 @@ def diagnose(reading: Reading, typed: Typed, environment: Environment) -> Diagno
         explanation = explain(replace(question, credentials=True), environment)
     cause = table()["causes"][reading.message.cause]
     suspects = suspects_of(cause, words_of(reading, environment.name))
-    if cause.get("by_policy") and explanation:
+    if explanation and reading.is_own:
+        # Nothing in front of the service wrote that. It has another policy, or there is no doubt.
+        others = suspects_of(OTHER_POLICY, words_of(reading, environment.name))
+        suspects = [] if explanation.blocked_at else others[:2]
+    elif cause.get("by_policy") and explanation:
         # The first suspect is the policy, which has just been asked.
         suspects = [] if explanation.blocked_at else suspects[1:]
     return Diagnosis(reading, cause, explanation, suspects, list(hints(reading, explanation)))
@@ -389,6 +398,8 @@ def hints(reading: Reading, explanation: Explanation | None) -> Iterator[str]:
     elif status:
         statuses = table()["statuses"].items()
         yield from (text for listed, text in statuses if status in listed.split())
+    if reading.is_own and explanation and explanation.blocked_at == "origin":
+        yield f"If {reading.origin} is not a front end of yours, change nothing: all is well."
     if cause == "preflight-redirect" and (reading.url or "").startswith("http:"):
         yield "The URL begins with http: write https in the script."
     if explanation is None and table()["causes"][cause].get("by_policy"):
@@ -425,6 +436,10 @@ def words_of(reading: Reading | None, environment: str) -> dict[str, str]:
         "header": (reading and reading.header) or "HEADER",
         "environment": environment,
     }
+
+
+# What is behind a refusal of this service that its files would not refuse: the first two of these.
+OTHER_POLICY: Mapping[str, Any] = {"suspects": [], "other_responders": True}
 
 
 def suspects_of(cause: Mapping[str, Any], words: Mapping[str, str]) -> list[tuple[str, str]]:
