@@ -3,7 +3,9 @@
 What is public is open to them too, but without credentials, and what lies beside it is not.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,8 +15,12 @@ from .service import (
     PROBE,
     Service,
     a_few,
+    asgi,
+    browser,
     cors_headers,
+    create_app,
     filled,
+    package_module,
     report,
     split,
 )
@@ -411,3 +417,88 @@ def test_public_paths_lead_to_no_other_path(public: Service) -> None:
             path = prefix.rstrip("/") + way
             headers = cors_headers(public.send("GET", path, {"Origin": OTHER_SITE}))
             assert headers == {}, f"{public.environment}: {path} is public. {FIX}"
+
+
+# --- The log ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the policy logs from now on, however you configured its logger."""
+    records: list[Any] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    logger = logging.getLogger(package_module("cors").__name__)
+    changes = {"disabled": False, "isEnabledFor": lambda level: True, "handlers": [handler]}
+    for name, value in (changes | {"propagate": False}).items():
+        monkeypatch.setattr(logger, name, value)
+    return records
+
+
+LOG_FIX = "Restore cors/ if it was edited: `copier update` does that."
+
+
+def ask(transport: Any, method: str, origin: str, path: str = PROBE, **more: str) -> Any:
+    """Send a raw request, or open a WebSocket, with a secret in its query and its cookie."""
+    lines = (("origin", origin), ("cookie", "session=s3cret"), *more.items())
+    path = f"{path}?token=s3cret"
+    if method == "WEBSOCKET":
+        return transport.websocket(path, lines)
+    return transport(browser.Request(method, path, lines))
+
+
+def preflight_for(method: str) -> dict[str, str]:
+    """Return the header with which a preflight asks for a method."""
+    return {"access-control-request-method": method}
+
+
+def test_each_refusal_is_logged_once_and_without_secrets(service: Service, log: list[Any]) -> None:
+    transport = asgi.ASGITransport(create_app(service.environment), OWN_ORIGIN)
+    requests = {"handshake": ("WEBSOCKET", {})}
+    if not service.expected.is_public(PROBE):
+        requests |= {"request": ("GET", {}), "preflight": ("OPTIONS", preflight_for("PUT"))}
+    if service.expected.guard_writes:
+        requests["write"] = ("POST", {})
+    for kind, (method, lines) in requests.items():
+        for _ in range(3):
+            ask(transport, method, OTHER_SITE, **lines)
+        logged = [record for record in log if record.cors_kind == kind]
+        what = f"{service.environment}: a refused {kind} is logged {len(logged)} times"
+        assert [record.levelname for record in logged] == ["WARNING"], f"{what}. {LOG_FIX}"
+    for origin in service.expected.origins:
+        ask(transport, "OPTIONS", origin, **preflight_for("UNLISTED"))
+        what = f"{service.environment}: the preflight of {origin} for UNLISTED is not logged"
+        assert "reason=method missing=UNLISTED" in log[-1].getMessage(), f"{what}. {LOG_FIX}"
+    text = str([vars(record) for record in log])
+    assert "s3cret" not in text, f"the log holds a query or a cookie. {LOG_FIX}"
+
+
+def test_what_is_allowed_is_not_logged(service: Service, log: list[Any]) -> None:
+    transport = asgi.ASGITransport(create_app(service.environment), OWN_ORIGIN)
+    for origin in (OWN_ORIGIN, *service.expected.origins):
+        for method in ("GET", "POST", "WEBSOCKET"):
+            ask(transport, method, origin)
+    for origin in service.expected.origins:
+        for method in (*service.expected.methods, "GET"):
+            ask(transport, "OPTIONS", origin, **preflight_for(method.replace("*", "PUT")))
+    found = [f"{service.environment}: {record.getMessage()}" for record in log]
+    assert not found, report(found, LOG_FIX)
+
+
+def test_a_flood_of_refusals_changes_nothing_but_a_count(service: Service, log: list[Any]) -> None:
+    told: list[Any] = []
+
+    def fail(refusal: Any) -> None:
+        told.append(refusal)
+        raise RuntimeError("raised on purpose: metrics must not change a response")
+
+    make = package_module("cors.app").CORSFastAPI
+    app = make(cors=service.app.cors_policy, on_refusal=fail)
+    transport = asgi.ASGITransport(app, OWN_ORIGIN)
+    for number in range(300):
+        response = ask(transport, "WEBSOCKET", f"https://evil{number}.net\n")
+        assert response.status == 403, f"on_refusal changes a response. {LOG_FIX}"
+    texts = [record.getMessage() for record in log if not record.exc_info]
+    assert len(told) == 300, f"on_refusal is called for {len(told)} of 300 refusals. {LOG_FIX}"
+    assert len(texts) <= 256, f"a flood of refusals fills the log. {LOG_FIX}"
+    assert all(text.isprintable() for text in texts), f"control characters are logged. {LOG_FIX}"
