@@ -3,6 +3,7 @@
 The faults in COVERED show at an addition alone, so that the suite has to look at what is added.
 """
 
+import inspect
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +58,10 @@ def indented(code: str) -> str:
 def starlettes(core: Core) -> None:
     """Put Starlette's own middleware where the strict one belongs."""
 
-    def make(
-        app: Any, public_paths: Any, guard_writes: Any, describe_stranger: Any, **given: Any
-    ) -> CORSMiddleware:
-        return CORSMiddleware(app, **given)
+    known = inspect.signature(CORSMiddleware).parameters
+
+    def make(app: Any, **given: Any) -> CORSMiddleware:
+        return CORSMiddleware(app, **{name: given[name] for name in given if name in known})
 
     core.app.StrictCORSMiddleware = make
 

@@ -18,7 +18,6 @@ from .service import (
     asgi,
     browser,
     cors_headers,
-    create_app,
     filled,
     package_module,
     report,
@@ -421,52 +420,55 @@ def test_public_paths_lead_to_no_other_path(public: Service) -> None:
 
 # --- The log ----------------------------------------------------------------------------------
 
+LOG_FIX = "Restore cors/ if it was edited: an update of the template does that."
+
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the policy logs from now on, however you configured its logger."""
+    """What the policy logs about refusals from now on, however you configured its logger."""
+    logger, handler = logging.getLogger(package_module("cors").__name__), logging.Handler()
     records: list[Any] = []
-    handler = logging.Handler()
     monkeypatch.setattr(handler, "emit", records.append)
-    logger = logging.getLogger(package_module("cors").__name__)
+    handler.addFilter(lambda record: record.name == logger.name)
     changes = {"disabled": False, "isEnabledFor": lambda level: True, "handlers": [handler]}
     for name, value in (changes | {"propagate": False}).items():
         monkeypatch.setattr(logger, name, value)
     return records
 
 
-LOG_FIX = "Restore cors/ if it was edited: `copier update` does that."
+def policy_alone(service: Service, on_refusal: Any = None) -> Any:
+    """Return a transport to the policy in front of an empty app: none of your code runs."""
+    make = package_module("cors.app").CORSFastAPI
+    app = make(cors=service.app.cors_policy, on_refusal=on_refusal)
+    return asgi.ASGITransport(app, OWN_ORIGIN)
 
 
-def ask(transport: Any, method: str, origin: str, path: str = PROBE, **more: str) -> Any:
-    """Send a raw request, or open a WebSocket, with a secret in its query and its cookie."""
-    lines = (("origin", origin), ("cookie", "session=s3cret"), *more.items())
-    path = f"{path}?token=s3cret"
+def ask(transport: Any, method: str, origin: str, *asked: str) -> Any:
+    """Send a request, a preflight or a handshake, with secrets in its query and its cookie."""
+    lines = [("origin", origin), ("cookie", "session=s3cret")]
+    lines += [("access-control-request-method", name) for name in asked]
+    path = f"{PROBE}?token=s3cret"
     if method == "WEBSOCKET":
         return transport.websocket(path, lines)
-    return transport(browser.Request(method, path, lines))
-
-
-def preflight_for(method: str) -> dict[str, str]:
-    """Return the header with which a preflight asks for a method."""
-    return {"access-control-request-method": method}
+    return transport(browser.Request(method, path, tuple(lines)))
 
 
 def test_each_refusal_is_logged_once_and_without_secrets(service: Service, log: list[Any]) -> None:
-    transport = asgi.ASGITransport(create_app(service.environment), OWN_ORIGIN)
-    requests = {"handshake": ("WEBSOCKET", {})}
+    transport = policy_alone(service)
+    requests: dict[str, tuple[str, ...]] = {"handshake": ("WEBSOCKET", OTHER_SITE)}
     if not service.expected.is_public(PROBE):
-        requests |= {"request": ("GET", {}), "preflight": ("OPTIONS", preflight_for("PUT"))}
+        requests["request"] = ("GET", OTHER_SITE)
+        requests["preflight"] = ("OPTIONS", OTHER_SITE, "PUT")
     if service.expected.guard_writes:
-        requests["write"] = ("POST", {})
-    for kind, (method, lines) in requests.items():
+        requests["write"] = ("POST", OTHER_SITE)
+    for kind, request in requests.items():
         for _ in range(3):
-            ask(transport, method, OTHER_SITE, **lines)
+            ask(transport, *request)
         logged = [record for record in log if record.cors_kind == kind]
         what = f"{service.environment}: a refused {kind} is logged {len(logged)} times"
         assert [record.levelname for record in logged] == ["WARNING"], f"{what}. {LOG_FIX}"
-    for origin in service.expected.origins:
-        ask(transport, "OPTIONS", origin, **preflight_for("UNLISTED"))
+    for origin in a_few(service.expected.origins):
+        ask(transport, "OPTIONS", origin, "UNLISTED")
         what = f"{service.environment}: the preflight of {origin} for UNLISTED is not logged"
         assert "reason=method missing=UNLISTED" in log[-1].getMessage(), f"{what}. {LOG_FIX}"
     text = str([vars(record) for record in log])
@@ -474,13 +476,13 @@ def test_each_refusal_is_logged_once_and_without_secrets(service: Service, log: 
 
 
 def test_what_is_allowed_is_not_logged(service: Service, log: list[Any]) -> None:
-    transport = asgi.ASGITransport(create_app(service.environment), OWN_ORIGIN)
-    for origin in (OWN_ORIGIN, *service.expected.origins):
+    transport, allowed = policy_alone(service), a_few(service.expected.origins)
+    for origin in (OWN_ORIGIN, *allowed):
         for method in ("GET", "POST", "WEBSOCKET"):
             ask(transport, method, origin)
-    for origin in service.expected.origins:
+    for origin in allowed:
         for method in (*service.expected.methods, "GET"):
-            ask(transport, "OPTIONS", origin, **preflight_for(method.replace("*", "PUT")))
+            ask(transport, "OPTIONS", origin, method.replace("*", "PUT"))
     found = [f"{service.environment}: {record.getMessage()}" for record in log]
     assert not found, report(found, LOG_FIX)
 
@@ -492,9 +494,7 @@ def test_a_flood_of_refusals_changes_nothing_but_a_count(service: Service, log: 
         told.append(refusal)
         raise RuntimeError("raised on purpose: metrics must not change a response")
 
-    make = package_module("cors.app").CORSFastAPI
-    app = make(cors=service.app.cors_policy, on_refusal=fail)
-    transport = asgi.ASGITransport(app, OWN_ORIGIN)
+    transport = policy_alone(service, fail)
     for number in range(300):
         response = ask(transport, "WEBSOCKET", f"https://evil{number}.net\n")
         assert response.status == 403, f"on_refusal changes a response. {LOG_FIX}"
