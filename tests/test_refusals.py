@@ -509,3 +509,17 @@ def test_the_opentelemetry_example_counts() -> None:
     assert metric.name == "cors.refusals"
     found = {tuple(point.attributes.values()): point.value for point in metric.data.data_points}
     assert found == {("request", "origin"): 2, ("preflight", "method"): 1}
+
+
+def test_the_document_shows_a_real_line(log: Log) -> None:
+    preflight(service(), APP, "DELETE", path="/items/1")
+    (line,) = log.lines()
+    assert f"```text\n{line}\n```" in DOCUMENT
+
+
+def test_the_document_names_every_field(log: Log) -> None:
+    preflight(service(), APP, "DELETE", path="/items/1")
+    (record,) = log.records()
+    for name in vars(record):
+        if name.startswith("cors_"):
+            assert f"`{name.removeprefix('cors_')}`" in DOCUMENT

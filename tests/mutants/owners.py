@@ -58,10 +58,9 @@ def indented(code: str) -> str:
 def starlettes(core: Core) -> None:
     """Put Starlette's own middleware where the strict one belongs."""
 
-    known = inspect.signature(CORSMiddleware).parameters
-
     def make(app: Any, **given: Any) -> CORSMiddleware:
-        return CORSMiddleware(app, **{name: given[name] for name in given if name in known})
+        stock = inspect.signature(CORSMiddleware).parameters
+        return CORSMiddleware(app, **{name: given[name] for name in given if name in stock})
 
     core.app.StrictCORSMiddleware = make
 
