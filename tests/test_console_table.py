@@ -257,11 +257,13 @@ def test_every_message_of_the_table_is_recognised(message: Message) -> None:
 def written_out(message: Message) -> str:
     samples = {
         "url": f"{API}/items",
+        "path": "/items",
         "page": f"{APP}/login",
         "origin": APP,
         "kind": "resource",
         "method": "PUT",
         "header": "x-foo",
+        "headers": "x-foo,x-bar",
         "status": "403",
         "value": "something",
     }

@@ -28,6 +28,7 @@ PACKAGE = "explained_api"
 # Environments besides those of the example. Each is one dotenv file.
 EXTRA = {
     "open": "CORS_ALLOWED_ORIGINS=https://app.acme.com\nCORS_PUBLIC_PATHS=/items\n",
+    "open-guarded": "CORS_ALLOWED_ORIGINS=\nCORS_PUBLIC_PATHS=/items\nCORS_GUARD_WRITES=true\n",
     "guarded": "CORS_ALLOWED_ORIGINS=\nCORS_GUARD_WRITES=true\n",
     "unguarded": "CORS_ALLOWED_ORIGINS=\n",
     "wide": "CORS_ALLOWED_ORIGINS=https://*.preview.acme.com\nCORS_ALLOW_METHODS=GET\n",
@@ -504,12 +505,63 @@ def firefox(reason: str) -> str:
     )
 
 
+def refusal(kind: str, origin: str, method: str, reason: str = "origin") -> str:
+    return (
+        f"2026-11-24 12:00:01,250 WARNING explained_api.cors: CORS refused kind={kind} "
+        f"origin={origin} method={method} path=/items reason={reason} count=3: and so on"
+    )
+
+
 MESSAGES = (
     Case(
         "a message that the policy explains leads to the line",
         ("-m", chromium(f"{APP}:8443", NO_HEADER), *PRODUCTION),
         1,
         ("The policy of production blocks it", ".env.production:5", "the port is 8443, not 443"),
+    ),
+    Case(
+        "a header that the log names is the one to add",
+        ("-m", refusal("preflight", APP, "PUT", "header missing=x-a,x-b"), *PRODUCTION),
+        1,
+        ("CORS_ALLOW_HEADERS=Content-Type,x-a,x-b", "The request is then allowed (tried)."),
+        ("is not a front end of yours",),
+    ),
+    Case(
+        "a method and a header that the log names are both added",
+        ("-m", refusal("preflight", APP, "LOCK", "method,header missing=LOCK,x-a"), *PRODUCTION),
+        1,
+        ("PATCH,DELETE,LOCK", "CORS_ALLOW_HEADERS=Content-Type,x-a"),
+    ),
+    Case(
+        "a refused stranger in the log is no reason to allow it",
+        ("-m", refusal("request", "https://evil.net", "GET"), *PRODUCTION),
+        1,
+        ("If https://evil.net is not a front end of yours, change nothing",),
+    ),
+    Case(
+        "a handshake in the log is explained as a WebSocket",
+        ("-m", refusal("handshake", f"{APP}:8443", "GET"), *PRODUCTION),
+        1,
+        (f"{APP}:8443: WebSocket /items in production: blocked", "the port is 8443, not 443"),
+    ),
+    Case(
+        "a write in the log names the guard and what a proxy may do",
+        ("-m", refusal("write", "https://evil.net", "POST"), *PRODUCTION),
+        1,
+        ("A write of another site was refused", "--forwarded-allow-ips", "no handler ran"),
+    ),
+    Case(
+        "a write with cookies on a public path is blocked",
+        ("-m", refusal("write", "https://evil.net", "POST"), "-e", "open-guarded"),
+        1,
+        ("The policy of open-guarded blocks it",),
+    ),
+    Case(
+        "a line of the log that these files would not write names an older service",
+        ("-m", refusal("request", APP, "GET"), *PRODUCTION),
+        0,
+        (f"The policy of production allows {APP}: GET /items", "1. The deployed service is older"),
+        ("A proxy, gateway or firewall",),
     ),
     Case(
         "a message that the policy does not explain leads elsewhere",

@@ -42,15 +42,14 @@ def project(cookies_service: Path, tmp_path: Path) -> Path:
 
 @contextmanager
 def serving(project: Path, *command: str, **variables: str) -> Iterator[str]:
-    """Serve a project and yield its address; what it printed is shown where a test fails."""
-    port = free_port()
+    """Serve a project and yield its address; `output` in its folder gets what it prints."""
+    port, output = free_port(), project / "output"
     process = subprocess.Popen(
         [str(BIN / command[0]), *command[1:], "--port", str(port)],
         cwd=project,
         env=clean_environment(**variables),
-        stdout=subprocess.PIPE,
+        stdout=output.open("w"),
         stderr=subprocess.STDOUT,
-        text=True,
     )
     try:
         url = f"http://127.0.0.1:{port}"
@@ -60,7 +59,7 @@ def serving(project: Path, *command: str, **variables: str) -> Iterator[str]:
                 httpx2.get(f"{url}/health", timeout=5)
                 break
             except httpx2.TransportError:
-                assert process.poll() is None, process.communicate()[0]
+                assert process.poll() is None, output.read_text()
                 assert time.monotonic() < deadline, "the service does not answer"
                 time.sleep(0.1)
         yield url
@@ -109,6 +108,10 @@ def test_production_answers_real_preflights(project: Path, command: tuple[str, .
     assert "PUT" in allowed.headers["Access-Control-Allow-Methods"]
     assert stranger.status_code == 403
     assert not [name for name in stranger.headers if name.startswith("access-control")]
+    # Seen without any set-up of logging.
+    (line,) = (text for text in (project / "output").read_text().splitlines() if "CORS" in text)
+    expected = "CORS refused kind=preflight origin=https://evil.net method=PUT path=/items "
+    assert line.startswith(f"{expected}reason=origin count=1: ")
     assert crash.status_code == 500
     assert crash.headers["Access-Control-Allow-Origin"] == "https://app.acme.com"
 

@@ -664,7 +664,104 @@ PUBLIC_PATHS = [
     ),
 ]
 
-FAULTS_OF_THE_POLICY = [*OTHER_SITES, *LISTED, *CACHES, *GUARD, *PUBLIC_PATHS]
+
+def records(change: Callable[..., Any]) -> Replacement:
+    """Change how a refusal is recorded. `change` gets the method of the trace and its arguments."""
+
+    def make(original: Any) -> Any:
+        return lambda *given, **more: change(original, *given, **more)
+
+    return lambda core: replace_attribute(core, core.refusals.Trace, "refused", make)
+
+
+def all_but(unrecorded: str) -> Replacement:
+    """Record every refusal but those of a kind."""
+    return records(
+        lambda record, trace, kind, *given, **more: (
+            None if kind == unrecorded else record(trace, kind, *given, **more)
+        )
+    )
+
+
+def with_query(record: Any, trace: Any, kind: str, scope: Scope, *given: Any, **more: Any) -> None:
+    path = f"{scope['path']}?{scope['query_string'].decode()}"
+    record(trace, kind, scope | {"path": path}, *given, **more)
+
+
+def with_cookie(
+    record: Any, trace: Any, kind: str, scope: Scope, origins: Any, *given: Any, **more: Any
+) -> None:
+    record(trace, kind, scope, [*origins, *sent(scope, b"cookie")], *given, **more)
+
+
+def calls_unguarded(record: Any, trace: Any, *given: Any, **more: Any) -> None:
+    record(trace, *given, **more)
+    if trace._on_refusal:
+        trace._on_refusal(None)
+
+
+LOGGED = "test_other_sites: each_refusal_is_logged"
+FLOOD = "test_other_sites: flood_of_refusals"
+
+TRACES = [
+    Fault("refusals leave no trace", records(lambda *given, **more: None), LOGGED),
+    *(
+        Fault(f"a refused {kind} leaves no trace", all_but(kind), f"{LOGGED}: a refused {kind}")
+        for kind in ("request", "preflight", "write", "handshake")
+    ),
+    Fault(
+        "the preflight of a listed origin for an unlisted method leaves no trace",
+        made(lambda self: setattr(self, "_not_listed", lambda *asked: ("header", ""))),
+        f"{LOGGED}: .*UNLISTED",
+    ),
+    Fault("a trace holds the query", records(with_query), f"{LOGGED}: .*holds a query or a cookie"),
+    Fault(
+        "a trace holds the cookie", records(with_cookie), f"{LOGGED}: .*holds a query or a cookie"
+    ),
+    Fault(
+        "every repetition of a refusal is logged",
+        function("refusals", "INTERVAL", lambda seconds: 0),
+        f"{LOGGED}: .*3 times",
+    ),
+    Fault(
+        "refusals are logged where no one looks",
+        lambda core: setattr(core.refusals.logger, "warning", core.refusals.logger.info),
+        LOGGED,
+    ),
+    Fault(
+        "a flood of refusals fills the log",
+        function("refusals", "REMEMBERED_LINES", lambda lines: 100_000),
+        f"{FLOOD}: .*fills the log",
+    ),
+    Fault(
+        "control characters reach the log",
+        function("refusals", "visible", lambda original: lambda text: text),
+        f"{FLOOD}: .*control characters",
+    ),
+    Fault("an exception of on_refusal changes the response", records(calls_unguarded), FLOOD),
+    Fault(
+        "on_refusal is called only where a line is written",
+        records(
+            lambda record, trace, *given, **more: (
+                record(trace, *given, **more) if not trace._lines else None
+            )
+        ),
+        f"{FLOOD}: .*1 of 300",
+    ),
+    Fault(
+        "own pages are logged as refused",
+        function("middleware", "_is_hidden", lambda original: lambda scope, origins: True),
+        "test_other_sites: what_is_allowed_is_not_logged",
+        "previews",
+    ),
+    Fault(
+        "the preflight for a listed method is logged as refused",
+        made(lambda self: setattr(self, "_not_listed", lambda *asked: ("method", "PUT"))),
+        "test_other_sites: what_is_allowed_is_not_logged",
+    ),
+]
+
+FAULTS_OF_THE_POLICY = [*OTHER_SITES, *LISTED, *CACHES, *GUARD, *PUBLIC_PATHS, *TRACES]
 
 # Tried by `test_real_browser.py` alone, beside others of these lists.
 FAULTS_FOR_CHROMIUM = [

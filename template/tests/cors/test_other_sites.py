@@ -3,7 +3,9 @@
 What is public is open to them too, but without credentials, and what lies beside it is not.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,8 +15,11 @@ from .service import (
     PROBE,
     Service,
     a_few,
+    asgi,
+    browser,
     cors_headers,
     filled,
+    package_module,
     report,
     split,
 )
@@ -411,3 +416,89 @@ def test_public_paths_lead_to_no_other_path(public: Service) -> None:
             path = prefix.rstrip("/") + way
             headers = cors_headers(public.send("GET", path, {"Origin": OTHER_SITE}))
             assert headers == {}, f"{public.environment}: {path} is public. {FIX}"
+
+
+# --- The log ----------------------------------------------------------------------------------
+
+LOG_FIX = "Restore cors/ if it was edited: an update of the template does that."
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the policy logs about refusals from now on, however you configured its logger."""
+    logger, handler = logging.getLogger(package_module("cors").__name__), logging.Handler()
+    records: list[Any] = []
+    monkeypatch.setattr(handler, "emit", records.append)
+    handler.addFilter(lambda record: record.name == logger.name)
+    changes = {"disabled": False, "isEnabledFor": lambda level: True, "handlers": [handler]}
+    for name, value in (changes | {"propagate": False}).items():
+        monkeypatch.setattr(logger, name, value)
+    return records
+
+
+def policy_alone(service: Service, on_refusal: Any = None) -> Any:
+    """Return a transport to the policy in front of an empty app: none of your code runs."""
+    make = package_module("cors.app").CORSFastAPI
+    app = make(cors=service.app.cors_policy, on_refusal=on_refusal)
+    return asgi.ASGITransport(app, OWN_ORIGIN)
+
+
+def ask(transport: Any, method: str, origin: str, *asked: str) -> Any:
+    """Send a request, a preflight or a handshake, with secrets in its query and its cookie."""
+    lines = [("origin", origin), ("cookie", "session=s3cret")]
+    lines += [("access-control-request-method", name) for name in asked]
+    path = f"{PROBE}?token=s3cret"
+    if method == "WEBSOCKET":
+        return transport.websocket(path, lines)
+    return transport(browser.Request(method, path, tuple(lines)))
+
+
+def test_each_refusal_is_logged_once_and_without_secrets(service: Service, log: list[Any]) -> None:
+    transport = policy_alone(service)
+    requests: dict[str, tuple[str, ...]] = {"handshake": ("WEBSOCKET", OTHER_SITE)}
+    if not service.expected.is_public(PROBE):
+        requests["request"] = ("GET", OTHER_SITE)
+        requests["preflight"] = ("OPTIONS", OTHER_SITE, "PUT")
+    if service.expected.guard_writes:
+        requests["write"] = ("POST", OTHER_SITE)
+    for kind, request in requests.items():
+        for _ in range(3):
+            ask(transport, *request)
+        logged = [record for record in log if record.cors_kind == kind]
+        what = f"{service.environment}: a refused {kind} is logged {len(logged)} times"
+        assert [record.levelname for record in logged] == ["WARNING"], f"{what}. {LOG_FIX}"
+    for origin in a_few(service.expected.origins):
+        ask(transport, "OPTIONS", origin, "UNLISTED")
+        what = f"{service.environment}: the preflight of {origin} for UNLISTED is not logged"
+        assert "reason=method missing=UNLISTED" in log[-1].getMessage(), f"{what}. {LOG_FIX}"
+    text = str([vars(record) for record in log])
+    assert "s3cret" not in text, f"the log holds a query or a cookie. {LOG_FIX}"
+
+
+def test_what_is_allowed_is_not_logged(service: Service, log: list[Any]) -> None:
+    transport, allowed = policy_alone(service), a_few(service.expected.origins)
+    for origin in (OWN_ORIGIN, *allowed):
+        for method in ("GET", "POST", "WEBSOCKET"):
+            ask(transport, method, origin)
+    for origin in allowed:
+        for method in (*service.expected.methods, "GET"):
+            ask(transport, "OPTIONS", origin, method.replace("*", "PUT"))
+    found = [f"{service.environment}: {record.getMessage()}" for record in log]
+    assert not found, report(found, LOG_FIX)
+
+
+def test_a_flood_of_refusals_changes_nothing_but_a_count(service: Service, log: list[Any]) -> None:
+    told: list[Any] = []
+
+    def fail(refusal: Any) -> None:
+        told.append(refusal)
+        raise RuntimeError("raised on purpose: metrics must not change a response")
+
+    transport = policy_alone(service, fail)
+    for number in range(300):
+        response = ask(transport, "WEBSOCKET", f"https://evil{number}.net\n")
+        assert response.status == 403, f"on_refusal changes a response. {LOG_FIX}"
+    texts = [record.getMessage() for record in log if not record.exc_info]
+    assert len(told) == 300, f"on_refusal is called for {len(told)} of 300 refusals. {LOG_FIX}"
+    assert len(texts) <= 256, f"a flood of refusals fills the log. {LOG_FIX}"
+    assert all(text.isprintable() for text in texts), f"control characters are logged. {LOG_FIX}"

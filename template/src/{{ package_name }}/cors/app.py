@@ -17,6 +17,7 @@ from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
 from .policy import CORSPolicy
+from .refusals import Refusal
 from .rules import RULES
 from .sources import find_sources
 
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 class CORSFastAPI(FastAPI):
     """FastAPI behind a StrictCORSMiddleware that nothing can be wrapped around.
 
-    `cors` takes the policy, everything else goes to FastAPI. The attributes `cors_policy` and
+    `cors` takes the policy, `on_refusal` a function that is called with each `Refusal`, as for
+    metrics, and everything else goes to FastAPI. The attributes `cors_policy` and
     `cors` (the policy and the middleware that enforces it) are read-only: a policy that replaced
     them would not be audited.
 
@@ -34,11 +36,18 @@ class CORSFastAPI(FastAPI):
     missing on an unhandled 500, and on the responses of middleware that is added later.
     """
 
-    def __init__(self, *, cors: CORSPolicy, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        cors: CORSPolicy,
+        on_refusal: Callable[[Refusal], object] | None = None,
+        **options: Any,
+    ) -> None:
         """Build the app, and put the policy in front of it."""
         super().__init__(**options)
         self._cors_policy = cors
-        self._cors = StrictCORSMiddleware(super().__call__, **cors.middleware_arguments())
+        arguments = cors.middleware_arguments()
+        self._cors = StrictCORSMiddleware(super().__call__, **arguments, on_refusal=on_refusal)
 
     @property
     def cors_policy(self) -> CORSPolicy:

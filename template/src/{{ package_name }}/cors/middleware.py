@@ -10,6 +10,7 @@ to a request:
 - With `guard_writes`, so is an unsafe request of another site: CORS alone only hides the response.
   With `report_writes` it is only logged. A form for an exempt path passes, and gets no grant.
 - Under `public_paths` other sites get `*`, and never credentials.
+- What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .fetch_standard import SAFE_METHODS
+from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
+from .origin_errors import NearMiss
+from .refusals import Reason, Refusal, Trace, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -47,6 +50,8 @@ MAX_ORIGIN_BYTES = 300
 # The same few origins call again and again. Only the last verdicts on a pattern are remembered, so
 # a flood of origins costs no memory.
 REMEMBERED_ORIGINS = 256
+# So do the same few preflights.
+REMEMBERED_PREFLIGHTS = 256
 
 # RFC 9110, section 5.6.2
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -77,6 +82,11 @@ IN_PREFLIGHT = _spellings(
     b"access-control-request-private-network",
 )
 TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"authorization")
+# What tells whether a browser hides the response from a site without a grant, and the values of
+# Sec-Fetch-Site and Sec-Fetch-Mode with which it does.
+HOST = frozenset(_spellings(b"host"))
+TELLING = HOST | frozenset(_spellings(b"sec-fetch-site", b"sec-fetch-mode"))
+HIDDEN = frozenset({b"cross-site", b"same-site", b"cors"})
 
 # Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
@@ -111,6 +121,8 @@ class StrictCORSMiddleware(CORSMiddleware):
       of a login. The guard lets it pass; no site gets a grant for it.
     - `describe_stranger`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
+    - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
+    - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
 
     `*` among the origins opens every path as a public path would. Raises TypeError for a string
     where a list is due, and ValueError for what browsers would ignore or what would allow anybody.
@@ -133,6 +145,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         report_writes: bool = False,
         guard_exempt_paths: Collection[str] = (),
         describe_stranger: Callable[[str], str] | None = None,
+        near_miss: Callable[[str], NearMiss | None] | None = None,
+        on_refusal: Callable[[Refusal], object] | None = None,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
@@ -181,11 +195,19 @@ class StrictCORSMiddleware(CORSMiddleware):
         self._preflight_vary = _preflight_vary(self._mirrors_headers, allow_private_network)
         self._public_prefixes = tuple(map(_prefix, ["/"] if self._any_origin else public_paths))
         self._reported: set[bytes] = set()
+        self._trace = Trace(on_refusal, near_miss)
+        listed = {*SAFELISTED_METHODS, *(ALL_METHODS if "*" in allow_methods else allow_methods)}
+        self._listed_methods = frozenset(method.encode() for method in listed)
+        listed = SAFELISTED_HEADERS | set(allow_headers)
+        self._listed_headers = frozenset(name.lower().encode() for name in listed)
+        self._not_listed = lru_cache(REMEMBERED_PREFLIGHTS)(self._find_not_listed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the policy what it can answer, and hand everything else to the app."""
         if scope["type"] != "http":
             if scope["type"] == "websocket" and not self._may_connect(scope):
+                origins = _read(scope, TO_GUARD).get(b"origin", [])
+                self._trace.refused("handshake", scope, origins)
                 # Closed before it is accepted, the handshake is answered 403 by the server.
                 await send({"type": "websocket.close", "code": 1008, "reason": ""})
             else:
@@ -217,16 +239,18 @@ class StrictCORSMiddleware(CORSMiddleware):
             elif self._public_prefixes and self._is_public(scope):
                 grant = OPEN
             if b"access-control-request-method" in found:
-                await self._answer_preflight(found, grant, send)
+                await self._answer_preflight(scope, found, grant, send)
                 return
             if grant is not NOTHING:
                 grant += self._exposed
+            elif not guarded and _is_hidden(scope, origins):
+                self._trace.refused("request", scope, origins)
         if guarded and allowed is None and not self._may_write(scope, found):
             if self.guard_writes:
+                self._trace.refused("write", scope, origins)
                 await self._refuse(found, grant, send)
                 return
-            origin, text = b", ".join(origins).decode("latin-1"), "%a %a of %a runs: only reported"
-            logging.getLogger(__package__).warning(text, method, scope["path"], origin)
+            self._trace.refused("reported-write", scope, origins)
 
         # Not a coroutine of its own: it would cost every chunk of a stream one more frame.
         def send_with_policy(message: Message) -> Awaitable[None]:
@@ -313,27 +337,51 @@ class StrictCORSMiddleware(CORSMiddleware):
                 name.decode("latin-1"),
             )
 
-    async def _answer_preflight(self, found: Found, grant: Headers, send: Send) -> None:
+    async def _answer_preflight(
+        self, scope: Scope, found: Found, grant: Headers, send: Send
+    ) -> None:
         """Answer with the whole policy, whatever was asked for; to another site with none of it.
 
         The browser compares the answer with its request, and its console names the method or header
         that is missing (Fetch, "CORS-preflight fetch", step 7). With an error status it would stop
         before the comparison.
         """
+        origins = found[b"origin"]
+        method = b",".join(found[b"access-control-request-method"])
         if grant is NOTHING:
+            self._trace.refused("preflight", scope, origins, method=method)
             await self._refuse(found, grant, send)
             return
+        requested = found.get(b"access-control-request-headers", [])
+        reason, names = self._not_listed(method, b",".join(requested)[: MAX_MIRRORED_BYTES + 1])
+        if names:
+            self._trace.refused("preflight", scope, origins, reason, names, method)
         headers = [self._preflight_vary, *grant[1:], *self._preflight]
         if self._mirrors_headers:
-            requested = _requested_names(found.get(b"access-control-request-headers", []))
-            if requested:
-                headers.append((b"access-control-allow-headers", requested))
+            mirrored = _requested_names(requested)
+            if mirrored:
+                headers.append((b"access-control-allow-headers", mirrored))
         # Public paths open data to other sites, not the network that the service is in.
         trusted = self.allow_private_network and (grant is not OPEN or self._any_origin)
         if trusted and b"access-control-request-private-network" in found:
             headers.append((b"access-control-allow-private-network", b"true"))
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+    def _find_not_listed(self, method: bytes, requested: bytes) -> tuple[Reason, str]:
+        """Return what a preflight asks for and the answer does not list; "" where there is nothing.
+
+        The browser then blocks the request (Fetch, "CORS-preflight fetch", step 7).
+        """
+        names = [name.strip(b" \t").lower() for name in requested.split(b",")]
+        names = [name for name in names if name and name not in self._listed_headers]
+        if self._mirrors_headers and _requested_names([requested]):
+            names = []
+        reason: Reason = "header"
+        if method not in self._listed_methods:
+            reason = "method,header" if names else "method"
+            names.insert(0, method)
+        return reason, visible(b",".join(names).decode("latin-1"))
 
     def _may_write(self, scope: Scope, found: Found) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.
@@ -482,6 +530,29 @@ def _requested_names(lines: list[bytes]) -> bytes:
     if len(names) > MAX_MIRRORED_NAMES or not all(map(TOKEN.fullmatch, names)):
         return b""
     return b", ".join(names)
+
+
+def _is_hidden(scope: Scope, origins: list[bytes]) -> bool:
+    """Tell whether a browser hides the response to a request of an origin that gets no grant.
+
+    It does so for fetch() in its default mode and the like, but not for a form, an image or a page
+    of the service itself. Only old browsers, and those on plain http, do not say what it is.
+    """
+    # Not `_read`: this runs for every request of a flood.
+    known, host = 0, b""
+    for name, value in scope["headers"]:
+        if name in TELLING:
+            if value in HIDDEN:
+                known += 1
+                if known == 2:
+                    return True
+            elif name in HOST:
+                host = value
+            else:
+                return False
+    if known or host.partition(b":")[0].lower() not in origins[0]:
+        return True
+    return not _is_own_origin(scope, {b"origin": origins, b"host": [host]})
 
 
 def _is_own_origin(scope: Scope, found: Found) -> bool:

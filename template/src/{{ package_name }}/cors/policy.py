@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .origin import Origin, Pattern, own_app_origin
-from .origin_errors import near_miss, parse
+from .origin_errors import NearMiss, near_miss, parse
 from .waivers import read_waivers
 
 Strictness = Literal["local", "shared", "production"]
 
 STRICTNESSES: tuple[Strictness, ...] = ("local", "shared", "production")
 LOCAL_ENVIRONMENTS = frozenset({"development", "test"})
+# A refused origin is compared with so many entries: a longer list would make refusals expensive.
+MOST_COMPARED = 100
 
 
 def strictness_of(environment: str) -> Strictness:
@@ -70,8 +72,11 @@ class CORSPolicy:
         entries = self.entries
         patterns = [entry.regex for entry in entries if isinstance(entry, Pattern)]
 
+        def nearest(refused: str) -> NearMiss | None:
+            return near_miss(refused, entries[:MOST_COMPARED])
+
         def describe_stranger(refused: str) -> str:
-            near = near_miss(refused, entries)
+            near = nearest(refused)
             listed = ", ".join(self.allow_origins) or "none"
             sentence = near.sentence if near else f"{refused!a} is not allowed"
             return (
@@ -95,4 +100,5 @@ class CORSPolicy:
             "guard_exempt_paths": self.guard_exempt_paths,
             # What helps a developer would tell other sites the policy.
             "describe_stranger": describe_stranger if self.strictness == "local" else None,
+            "near_miss": nearest,
         }

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..cli import examine
+from ..refusals import logger as refusals_log
 from ..sources import environments
 from . import show as printing
 from .development_rules import ALL_RULES, said_once
@@ -24,6 +25,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def begin() -> None:
+    # The commands put their own questions to the policy. What it refuses them is in their answers.
+    refusals_log.disabled = True
+
 
 EnvironmentName = Annotated[
     str | None,

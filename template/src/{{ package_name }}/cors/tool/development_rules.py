@@ -205,6 +205,8 @@ def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
         reason = f"has no effect, because {GUARD_WRITES} is not true"
         paths = ",".join(policy.guard_exempt_paths)
         yield Fault(GUARD_EXEMPT_PATHS, paths, reason, f"set {GUARD_WRITES}=true, or remove it")
+
+
 # --- Methods and routes -----------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ from .explain import (
     two_local_sites,
 )
 from .explain_question import (
+    UNKNOWN_SERVICE,
     Explanation,
     Question,
     QuestionError,
@@ -61,6 +62,8 @@ PLACEHOLDERS = {
     "kind": r"[a-z][a-z ]{1,30}?",
     "method": r"[!#$%&*+.^_|~0-9a-z-]{1,60}",
     "header": r"[!#$%&*+.^_|~0-9a-z-]{1,120}",
+    "headers": r"[!#$%&*+.^_|~0-9a-z,-]{1,300}",
+    "path": r"/[^\s']{0,600}?",
     "status": r"\d{3}",
     "value": r"[^']{0,300}?",
 }
@@ -171,7 +174,10 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A message that was found in a text, with what it says. None where it says nothing."""
+    """A message that was found in a text, with what it says. None where it says nothing.
+
+    `url` is a path in the service's own log, and `header` may be several there, with commas.
+    """
 
     message: Message
     url: str | None = None
@@ -186,6 +192,11 @@ class Reading:
     def is_vague(self) -> bool:
         """Whether the message says only that something failed."""
         return self.message.cause == "vague"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this service wrote the message: into its log, or into a response."""
+        return self.message.browser == "Service"
 
     @property
     def is_weak(self) -> bool:
@@ -246,13 +257,13 @@ def reading_of(hit: Hit, segment: str) -> Reading:
     message, said = hit.message, hit.said
     page, status = PAGE_ORIGIN.search(segment), STATUS.search(segment)
     origin = said.get("origin") or (page[1] if page else origin_of(said.get("page", "")))
-    url = said.get("url")
+    url = said.get("url") or said.get("path")
     return Reading(
         message=message,
         url=url.rstrip(".,;:)") if url else None,
         origin=origin.rstrip("/") if origin else None,
         method=said.get("method"),
-        header=said.get("header"),
+        header=said.get("header") or said.get("headers"),
         status=said.get("status") or (status[1] or status[2] if status else None),
         credentials=WITH_CREDENTIALS.search(segment) is not None,
         preflight="preflight" in said or "preflight" in message.text.lower(),
@@ -332,9 +343,17 @@ def diagnose(reading: Reading, typed: Typed, environment: Environment) -> Diagno
     reading = replace(reading, origin=origin, method=method)
     question = question_of(reading, typed, enforced_policy(environment))
     explanation = explain(question, environment) if question else None
+    is_write = reading.message.cause == "write"
+    if question and explanation and is_write and not explanation.blocked_at:
+        # On a public path, the guard refuses only what comes with a login.
+        explanation = explain(replace(question, credentials=True), environment)
     cause = table()["causes"][reading.message.cause]
     suspects = suspects_of(cause, words_of(reading, environment.name))
-    if cause.get("by_policy") and explanation:
+    if explanation and reading.is_own:
+        # Nothing in front of the service wrote that. It has another policy, or there is no doubt.
+        others = suspects_of(OTHER_POLICY, words_of(reading, environment.name))
+        suspects = [] if explanation.blocked_at else others[:2]
+    elif cause.get("by_policy") and explanation:
         # The first suspect is the policy, which has just been asked.
         suspects = [] if explanation.blocked_at else suspects[1:]
     return Diagnosis(reading, cause, explanation, suspects, list(hints(reading, explanation)))
@@ -352,7 +371,7 @@ def question_of(reading: Reading, typed: Typed, policy: CORSPolicy) -> Question 
         # Any method that needs a preflight will do: what failed does not depend on it.
         unsafe = [each for each in policy.allow_methods if each not in {"*", *SAFELISTED_METHODS}]
         method = unsafe[0] if unsafe else None
-    header = (reading.header,) if reading.header and cause == "header" else ()
+    header = reading.header.split(",") if reading.header and cause in ("method", "header") else ()
     needs_credentials = reading.credentials or cause in ("credentials", "wildcard")
     whole = Typed(
         reading.origin,
@@ -362,7 +381,9 @@ def question_of(reading: Reading, typed: Typed, policy: CORSPolicy) -> Question 
         typed.credentials or needs_credentials,
     )
     try:
-        return read_question(whole, exact_method=typed.method is None)
+        question = read_question(whole, exact_method=typed.method is None)
+        # In the log, a handshake has a path and no wss:// before it.
+        return replace(question, is_socket=question.is_socket or cause == "websocket")
     except QuestionError:
         if typed.origin:
             raise
@@ -377,6 +398,8 @@ def hints(reading: Reading, explanation: Explanation | None) -> Iterator[str]:
     elif status:
         statuses = table()["statuses"].items()
         yield from (text for listed, text in statuses if status in listed.split())
+    if reading.is_own and explanation and explanation.blocked_at == "origin":
+        yield f"If {reading.origin} is not a front end of yours, change nothing: all is well."
     if cause == "preflight-redirect" and (reading.url or "").startswith("http:"):
         yield "The URL begins with http: write https in the script."
     if explanation is None and table()["causes"][cause].get("by_policy"):
@@ -404,6 +427,7 @@ def after_login(reading: Reading) -> str:
 def words_of(reading: Reading | None, environment: str) -> dict[str, str]:
     """Return what stands for the placeholders of a suspect: words in capitals where unknown."""
     url = without_query(reading.url) if reading and reading.url else "URL"
+    url = f"{UNKNOWN_SERVICE}{url}" if url.startswith("/") else url
     return {
         "url": url,
         "service": origin_of(url) or "URL",
@@ -412,6 +436,10 @@ def words_of(reading: Reading | None, environment: str) -> dict[str, str]:
         "header": (reading and reading.header) or "HEADER",
         "environment": environment,
     }
+
+
+# What is behind a refusal of this service that its files would not refuse: the first two of these.
+OTHER_POLICY: Mapping[str, Any] = {"suspects": [], "other_responders": True}
 
 
 def suspects_of(cause: Mapping[str, Any], words: Mapping[str, str]) -> list[tuple[str, str]]:
