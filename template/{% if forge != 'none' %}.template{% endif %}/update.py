@@ -153,8 +153,8 @@ def newer_release() -> tuple[str, str]:
     address = template_address()
     if not IS_URL.match(address) and not (Path(address).is_absolute() and Path(address).exists()):
         raise StopError(
-            f"{failure}: its address, `_src_path: {address}` in {ANSWERS}, is a path that this job "
-            f"cannot read. {RECORD_THE_URL}"
+            f"{failure}: `_src_path: {address}` in {ANSWERS} is a relative path, or one that does "
+            f"not exist on this machine. {RECORD_THE_URL}"
         )
     asked = run("copier", "check-update", "--output-format", "json")
     if asked.returncode:
@@ -377,7 +377,7 @@ def say(state: str, headline: str, text: str, status: int) -> int:
 def advice() -> Iterator[str]:
     """Yield what would keep updates from this service, or other updates than these."""
     address = template_address()
-    if Path(address).is_absolute():
+    if Path(address).is_absolute() and Path(address).exists():
         yield f"Only this machine can update this service: `{address}` is a path. {RECORD_THE_URL}"
     elif HAS_PASSWORD.search(address):
         yield (
