@@ -120,14 +120,20 @@ def release_commit() -> str | None:
 
 
 def warn_of_commits_nobody_has(address: str) -> None:
-    """Say so where updates could not find what the service was made from."""
+    """Say so where updates could not find what the service was made from.
+
+    With tags it was made from the newest of them, which the checkout has from elsewhere.
+    """
+    if git("tag"):
+        return
+    pushed = ("for-each-ref", "--contains", "HEAD", "refs/remotes/origin")
     if git("status", "--porcelain"):
         print(
             "The template has uncommitted changes, which no update can find again: commit them "
             "and make the service anew before you work on it.",
             file=sys.stderr,
         )
-    elif address != str(TEMPLATE) and not git("branch", "--remotes", "--contains", "HEAD"):
+    elif address != str(TEMPLATE) and not git(*pushed):
         print(
             f"{address} does not have this commit of the template: run `git push` here, or the "
             "service cannot be updated.",

@@ -180,10 +180,15 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
+def floors() -> tuple[str, str]:
+    """Return the oldest version for people, and the oldest for `.template/update.py`."""
+    floor = re.findall('^_min_copier_version: "(.+)"', QUESTIONS.read_text(), re.MULTILINE)[0]
+    return floor, re.findall(r"copier>=([\d.]+)", UPDATE_PY.read_text())[0]
+
+
 def declared() -> dict[str, list[str]]:
     """Return the declared versions and the newest, each with the operations it has to do."""
-    floor = re.findall('^_min_copier_version: "(.+)"', QUESTIONS.read_text(), re.MULTILINE)[0]
-    updating = re.findall(r"copier>=([\d.]+)", UPDATE_PY.read_text())[0]
+    floor, updating = floors()
     everything = [*OPERATIONS]
     return {floor: everything[:-1], updating: everything, versions()[-1]: everything}
 

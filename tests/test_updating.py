@@ -155,7 +155,7 @@ def test_the_template_moves_for_one_service(
     releases: Releases, service: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     orders = service(releases.starts[-1], "orders")
-    moved = tmp_path / "moved"
+    moved = tmp_path / "moved.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(releases.template), str(moved))
     move = block("from its new address").splitlines()
     shell("\n".join(move).replace(MOVED, str(moved)), orders)
@@ -173,7 +173,7 @@ def test_the_template_moves_for_many_services(
     answers.write_text(answers.read_text().replace(f"_commit: {recorded(stranded)}", "_commit: no"))
     commit(stranded, "A commit that the new address does not have")
     (orders.parent / "here").mkdir()
-    moved = tmp_path / "moved"
+    moved = tmp_path / "moved.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(releases.template), str(moved))
     move = (
         block("--create template-address").replace("../services", "..").replace(MOVED, str(moved))
