@@ -101,7 +101,8 @@ def template_address() -> str:
     A user and password in the URL are left out, because all who read the service would read them.
     """
     url = re.sub(r"^(https?://)[^/@]*@", r"\1", git("remote", "get-url", "origin"))
-    if url.startswith("file:") or not re.match(r"[\w.@+-]{2,}:", url):
+    in_another_repository = git("rev-parse", "--show-prefix")
+    if in_another_repository or not re.match(r"(?!file:)[\w.@+-]{2,}:", url):
         return str(TEMPLATE)
     # To Copier, other URLs are repositories only with this prefix.
     return url if url.endswith(".git") or url.startswith(("git@", "git://")) else f"git+{url}"

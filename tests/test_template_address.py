@@ -84,6 +84,16 @@ def test_make_new_records_the_url_of_the_origin(checkout: Path, origin: str, add
         assert warning not in printed
 
 
+def test_make_new_takes_no_url_of_a_repository_around_it(checkout: Path) -> None:
+    """The template can be a folder of a larger repository, which is no template."""
+    shutil.rmtree(checkout / ".git")
+    git(checkout.parent, "init", "--quiet")
+    git(checkout.parent, "remote", "add", "origin", URL)
+    service, printed = make_new(checkout)
+    assert recorded(service, "_src_path") == str(checkout)
+    assert "is a path" in printed
+
+
 @pytest.mark.parametrize("origin", ["", "../elsewhere.git", "file:///srv/template.git"])
 def test_make_new_says_that_a_path_works_here_only(checkout: Path, origin: str) -> None:
     if origin:
