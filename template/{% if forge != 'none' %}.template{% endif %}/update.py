@@ -167,7 +167,8 @@ def newer_release() -> tuple[str, str]:
     if answer["update_available"]:
         return current, newest
     if current == newest:
-        raise NothingToDoError(f"{current} is the newest release: nothing to do.")
+        name = release_name(current, read(ROOT / CHANGELOG))
+        raise NothingToDoError(f"{name} is the newest release: nothing to do.")
     raise NothingToDoError(
         f"{newest} is the newest release, and this service is made from a later commit of the "
         f"template ({current}): nothing to do until the next release. Until then, Copier answers "
