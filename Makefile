@@ -7,7 +7,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export UV_PYTHON_DOWNLOADS ?= never
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help new test check docs bench screenshots clean
+.PHONY: help new test check docs copier-versions copier-floor bench screenshots clean
 
 help:
 	@echo "make new DEST=../orders-api                                   a new service, asking the questions"
@@ -15,6 +15,7 @@ help:
 	@echo "make test    everything that is promised, proven"
 	@echo "make check   ruff and mypy, for the template and for what it renders"
 	@echo "make docs    docs/rules.md and docs/troubleshooting.md, from the code"
+	@echo "make copier-versions   the table in docs/updating.md, by running each version"
 	@echo "make bench   the figures in the README"
 	@echo "make screenshots   its pictures; needs a Chromium"
 
@@ -31,6 +32,12 @@ check: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(BIN)/python docs/make.py
+
+copier-versions: $(VENV)/.test
+	$(BIN)/python -m tests.copier_versions
+
+copier-floor: $(VENV)/.test
+	$(BIN)/python -m tests.copier_versions --declared
 
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/middleware.py

@@ -3,9 +3,12 @@
     python hooks/new.py DEST [ANSWERS]
 
 Asks the questions, or takes the answers from the YAML file ANSWERS and the defaults for the rest.
+The service records the URL of the checkout's remote `origin`, so that updates work everywhere.
 Exit status: 0 rendered, 1 refused or interrupted, 2 wrong arguments or a wrong answers file.
 """
 
+import re
+import subprocess
 import sys
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,6 +20,8 @@ from copier.errors import CopierError
 
 TEMPLATE = Path(__file__).resolve().parents[1]
 USAGE = "make new DEST=../orders-api [ANSWERS=examples/spa-cookies.yml]"
+# What a service is made from: a commit that changes none of it gives the same service.
+RENDERED = ("copier.yml", "hooks", "template", "CHANGELOG.md")
 
 
 class MisuseError(Exception):
@@ -77,14 +82,76 @@ def check_answer(text: str, asked: dict[str, Any], name: str, answer: object) ->
         raise MisuseError(f"ANSWERS={text}: `{name}` is text: write '{joined}'.")
 
 
+# --- Where updates come from ------------------------------------------------------------------
+
+
+def git(*arguments: str) -> str:
+    """Run git in the checkout and return what it prints: nothing where it fails or is missing."""
+    try:
+        return subprocess.check_output(
+            ["git", *arguments], cwd=TEMPLATE, stderr=subprocess.DEVNULL, text=True
+        ).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def template_address() -> str:
+    """Return the URL of the remote `origin`, as Copier reads it, or the path of the checkout.
+
+    A user and password in the URL are left out, because all who read the service would read them.
+    """
+    url = re.sub(r"^(https?://)[^/@]*@", r"\1", git("remote", "get-url", "origin"))
+    in_another_repository = git("rev-parse", "--show-prefix")
+    if in_another_repository or not re.match(r"(?!file:)[\w.@+-]{2,}:", url):
+        return str(TEMPLATE)
+    # To Copier, other URLs are repositories only with this prefix.
+    return url if url.endswith(".git") or url.startswith(("git@", "git://")) else f"git+{url}"
+
+
+def release_commit() -> str | None:
+    """Return the commit of the newest release where it renders what lies here, else None.
+
+    In a checkout without tags, a commit after a release would later count as newer than the
+    release, and Copier would refuse to update the service to it.
+    """
+    found = git("log", "-1", "--extended-regexp", "--grep=^Release [0-9.]+$", "--format=%H")
+    if not found or git("tag") or git("status", "--porcelain"):
+        return None
+    return None if git("diff", "--name-only", found, "HEAD", "--", *RENDERED) else found
+
+
+def warn_of_commits_nobody_has(address: str) -> None:
+    """Say so where updates could not find what the service was made from.
+
+    With tags it was made from the newest of them, which the checkout has from elsewhere.
+    """
+    if git("tag"):
+        return
+    pushed = ("for-each-ref", "--contains", "HEAD", "refs/remotes/origin")
+    if git("status", "--porcelain"):
+        print(
+            "The template has uncommitted changes, which no update can find again: commit them "
+            "and make the service anew before you work on it.",
+            file=sys.stderr,
+        )
+    elif address != str(TEMPLATE) and not git(*pushed):
+        print(
+            f"{address} does not have this commit of the template: run `git push` here, or the "
+            "service cannot be updated.",
+            file=sys.stderr,
+        )
+
+
 def main(dest: str = "", answers: str = "") -> int:
     """Render the template and return the exit status."""
+    address = template_address()
     try:
         run_copy(
             str(TEMPLATE),
             destination(dest),
-            data=answers_in(answers) if answers else None,
+            data=(answers_in(answers) if answers else {}) | {"template_address": address},
             defaults=bool(answers),
+            vcs_ref=release_commit(),
         )
     except MisuseError as error:
         print(error, file=sys.stderr)
@@ -98,6 +165,7 @@ def main(dest: str = "", answers: str = "") -> int:
     except (CopierError, TypeError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
+    warn_of_commits_nobody_has(address)
     return 0
 
 

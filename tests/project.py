@@ -34,14 +34,17 @@ def example(name: str) -> dict[str, Any]:
 
 
 def render(destination: Path, answers: Mapping[str, Any], **options: Any) -> Path:
-    """Render the template as it lies here, without trust, and return the project's folder."""
+    """Render the template as it lies here, without trust, and return the project's folder.
+
+    It records an address as `make new` does, so that `cors check` has nothing to say about it.
+    """
     with warnings.catch_warnings():
         # While a change is under way, the template is tested as it lies in the folder.
         warnings.simplefilter("ignore", DirtyLocalWarning)
         run_copy(
             str(TEMPLATE),
             destination,
-            data=dict(answers),
+            data={"template_address": "https://git.acme.com/template.git", **answers},
             defaults=True,
             quiet=True,
             vcs_ref="HEAD",

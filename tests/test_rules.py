@@ -534,6 +534,46 @@ def development_findings(folder: Path, environment: str, rule: str) -> list[Find
     return [each for each in found if each.rule == rule]
 
 
+# --- Where the template is --------------------------------------------------------------------
+
+ADDRESS_CASES: tuple[tuple[str, str, str], ...] = (
+    ("a relative path", "../template", "W - -"),
+    ("a path of one machine", "/home/me/template", "W - -"),
+    ("a path of one machine as a URL", "file:///home/me/template", "W - -"),
+    ("a drive", r"C:\templates\cors", "W - -"),
+    ("a password", "https://me:hunter2@git.acme.com/template.git", "W - -"),
+    ("a token", "git+https://glpat-hunter2hunter2hunter2@git.acme.com/template", "W - -"),
+    ("a URL", "https://git.acme.com/template.git", "- - -"),
+    ("a user without a password", "https://me@git.acme.com/template.git", "- - -"),
+    ("SSH", "git@git.acme.com:template.git", "- - -"),
+    ("an abbreviation of Copier's", "gh:acme/template", "- - -"),
+    ("no address", "", "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "letter"),
+    [
+        pytest.param(address, environment, letter, id=f"{environment} {sentence}")
+        for sentence, address, verdict in ADDRESS_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_the_address_of_the_template(
+    tmp_path: Path, address: str, environment: str, letter: str
+) -> None:
+    answers = tmp_path / ".copier-answers.yml"
+    answers.write_text(yaml.safe_dump({"_src_path": address}))
+    found = development_findings(tmp_path, environment, "CORS045")
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+    for each in found:
+        assert "hunter2" not in str(each)
+        command = each.fix[each.fix.index("sed ") :]
+        subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+        assert development_findings(tmp_path, environment, "CORS045") == []
+        assert sorted(path.name for path in tmp_path.glob(".copier*")) == [answers.name]
+
+
 # --- What git has -----------------------------------------------------------------------------
 
 # A sentence, what is done in the repository, the verdict.
@@ -579,6 +619,7 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows += [("CORS037", verdict) for _, _, _, verdict in ANSWER_CASES]
     rows += [("CORS042", verdict) for _, _, verdict in GIT_CASES]
     rows += [(case.rule, case.verdict) for case in WAIVER_CASES]
+    rows += [("CORS045", verdict) for _, _, verdict in ADDRESS_CASES]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)

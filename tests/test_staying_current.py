@@ -358,7 +358,9 @@ def test_a_folder_without_history_is_refused(service: Service) -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("/no/such/place", "Checking is only supported in git-tracked templates"),
+        ("/no/such/place", "is a relative path, or one that does not exist"),
+        ("../template", "is a relative path, or one that does not exist"),
+        ("file:///no/such/place", "is a relative path, or one that does not exist"),
         ("https://127.0.0.1:9/acme/template.git", "127.0.0.1"),
     ],
 )
@@ -373,6 +375,80 @@ def test_an_unreachable_template_is_a_sentence(service: Service, source: str, re
     assert "_src_path" in result.stderr
     assert "Traceback" not in result.stderr
     assert_untouched(service)
+
+
+def test_the_command_that_records_the_url_works_as_printed(service: Service) -> None:
+    answers = service.folder / ".copier-answers.yml"
+    text = answers.read_text()
+    answers.write_text(re.sub("_src_path: .*", "_src_path: ../template", text))
+    commit_all(service.folder, "Use the template that the test may change, by another path")
+    told = service.update().stderr
+    (command,) = re.findall("(sed .*)", told)
+    url = "https://git.acme.com/template.git"
+    shell(service, command.replace(url, str(service.template)))
+    assert answers.read_text() == text
+    shell(service, command)
+    assert f"\n_src_path: {url}\n" in answers.read_text()
+    assert git(service.folder, "status", "--porcelain") == " M .copier-answers.yml"
+
+
+def test_a_path_that_only_this_machine_has_is_said_each_time(service: Service) -> None:
+    git(service.template, "tag", "--delete", SECOND)
+    assert service.update().returncode == 0
+    assert f"Only this machine can update this service: `{service.template}`" in service.said(
+        "report.md"
+    )
+
+
+def test_a_password_in_the_address_is_said_and_never_printed(service: Service) -> None:
+    answers = service.folder / ".copier-answers.yml"
+    source = "https://ci:hunter2@127.0.0.1:9/acme/template.git"
+    answers.write_text(re.sub("_src_path: .*", f"_src_path: {source}", answers.read_text()))
+    commit_all(service.folder, "Use the template with a password")
+    result = service.update()
+    assert result.returncode == 1
+    assert "holds a password" in result.stderr
+    assert "hunter2" not in result.stdout + result.stderr + service.said("report.md")
+    (command,) = re.findall("(sed .*)", result.stderr)
+    shell(service, command)
+    assert "\n_src_path: https://127.0.0.1:9/acme/template.git\n" in answers.read_text()
+
+
+def test_without_tags_the_changelog_says_what_is_new(service: Service) -> None:
+    """Copier then counts commits: 0.0.0.post3.dev0+0a1b2c3."""
+    git(service.template, "tag", "--delete", FIRST, SECOND)
+    changelog = service.template / "CHANGELOG.md"
+    text = changelog.read_text()
+    changelog.write_text(text.replace("\n## ", "\n## Unreleased\n\nIn the making.\n\n## ", 1))
+    commit_all(service.template, "Begin the next release")
+    answers = service.folder / ".copier-answers.yml"
+    recorded = git(service.template, "rev-parse", "--short", "HEAD~2")
+    answers.write_text(re.sub("_commit: .*", f"_commit: '{recorded}'", answers.read_text()))
+    commit_all(service.folder, "Use the template that the test may change, without tags")
+    assert service.update().returncode == 0
+    newest = git(service.template, "rev-parse", "--short", "HEAD")
+    name = f"{SECOND} and unreleased changes (commit {newest})"
+    assert service.said("title") == f"Update from the template to {name}"
+    report = service.said("report.md")
+    assert f"From {FIRST} (commit {recorded}) to {name}." in report
+    assert "In the making." in report
+    assert f"What {SECOND} cures." in report
+    assert "0.0.0.post" not in report
+    assert f"_release: {SECOND} and unreleased changes\n" in service.of_branch(answers.name)
+
+
+def test_a_service_that_is_newer_than_the_newest_release_has_time(service: Service) -> None:
+    """It was made from a commit that follows the release. Copier calls an update a downgrade."""
+    git(service.template, "commit", "--quiet", "--allow-empty", "--message", "After the release")
+    later = git(service.template, "describe", "--tags")
+    answers = service.folder / ".copier-answers.yml"
+    answers.write_text(re.sub("_commit: .*", f"_commit: {later}", answers.read_text()))
+    commit_all(service.folder, "Use the template of today")
+    result = service.update()
+    assert result.returncode == 0, result.stderr
+    assert f"{SECOND} is the newest release, and this service is made from a later" in result.stdout
+    assert "nothing to do until the next release" in result.stdout
+    assert service.said("state") == "nothing"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -712,11 +788,46 @@ def test_the_changelog_is_rendered_as_it_is(service: Service) -> None:
     assert (service.folder / ".template" / "CHANGELOG.md").read_text().rstrip("\n") == ours
 
 
-def test_renovate_looks_after_the_template_only(service: Service) -> None:
+def test_renovate_looks_after_the_template_and_everything_else(service: Service) -> None:
+    """Its manager for Copier is on by default; a list of managers would turn off the others."""
     settings = json.loads((service.folder / "renovate.json").read_text())
-    assert settings["enabledManagers"] == ["copier"]
     assert settings["extends"] == ["config:recommended"]
-    assert set(settings) == {"$schema", "description", "extends", "enabledManagers"}
+    assert set(settings) == {"$schema", "description", "extends"}
+
+
+OWN_RENOVATE = '{"extends": ["config:recommended"], "enabledManagers": ["pep621"]}\n'
+
+
+def test_a_copy_keeps_your_renovate_json_and_prints_what_to_add(
+    releases: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "orders-api"
+    folder.mkdir()
+    (folder / "renovate.json").write_text(OWN_RENOVATE)
+    copy = ("copier", "copy", "--defaults", "--data", "forge=github", releases, folder)
+    result = run(tmp_path, *copy)
+    assert result.returncode == 0, result.stderr
+    assert (folder / "renovate.json").read_text() == OWN_RENOVATE
+    assert 'Then add to that list: "copier"' in result.stderr
+
+
+def test_an_update_keeps_your_renovate_json(service_on: Callable[[str], Service]) -> None:
+    service = service_on("none")
+    (service.folder / "renovate.json").write_text(OWN_RENOVATE)
+    commit_all(service.folder, "Use the template, and Renovate")
+    update = ("copier", "update", "--defaults", "--quiet", "--data", "forge=github")
+    result = run(service.folder, *update, **service.environment())
+    assert result.returncode == 0, result.stderr
+    assert (service.folder / ".template" / "update.py").is_file()
+    assert (service.folder / "renovate.json").read_text() == OWN_RENOVATE
+
+
+def test_the_renovate_json_of_older_releases_is_explained(service: Service) -> None:
+    git(service.template, "tag", "--delete", SECOND)
+    (service.folder / "renovate.json").write_text('{\n  "enabledManagers": ["copier"]\n}\n')
+    commit_all(service.folder, "Use the template of 1.2.1")
+    assert service.update().returncode == 0
+    assert "renovate.json keeps Renovate from updating anything" in service.said("report.md")
 
 
 @pytest.mark.skipif(

@@ -38,7 +38,14 @@ MODES: tuple[Mode, Mode] = ("inline", "rej")
 Files = dict[str, bytes]
 
 YOURS = GitIgnoreSpec.from_lines(
-    ["/src/*/__init__.py", "/src/*/main.py", "/src/*/settings.py", "/src/*/routes/", "/tests/*.py"]
+    [
+        "/src/*/__init__.py",
+        "/src/*/main.py",
+        "/src/*/settings.py",
+        "/src/*/routes/",
+        "/tests/*.py",
+        "/renovate.json",
+    ]
 )
 MANAGED = GitIgnoreSpec.from_lines(["/src/*/cors/", "/tests/cors/"])
 # Chromium judges the same policies in the tests of the template itself.

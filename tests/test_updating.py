@@ -167,6 +167,43 @@ def test_the_discarding_command_is_the_one_that_is_told() -> None:
     assert DISCARD in DOCUMENT
 
 
+MOVED = "https://git.acme.com/template.git"
+
+
+def test_the_template_moves_for_one_service(
+    releases: Releases, service: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    orders = service(releases.starts[-1], "orders")
+    moved = tmp_path / "moved.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(releases.template), str(moved))
+    move = block("from its new address").splitlines()
+    shell("\n".join(move).replace(MOVED, str(moved)), orders)
+    assert git(orders, "status", "--porcelain") == ""
+    shell(UPDATES, orders)
+    assert recorded(orders) == releases.next_one
+    assert f"\n_src_path: {moved}\n" in (orders / ".copier-answers.yml").read_text()
+
+
+def test_the_template_moves_for_many_services(
+    releases: Releases, service: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    orders, stranded = (service(releases.starts[-1], name) for name in ("orders", "stranded"))
+    answers = stranded / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(f"_commit: {recorded(stranded)}", "_commit: no"))
+    commit(stranded, "A commit that the new address does not have")
+    (orders.parent / "here").mkdir()
+    moved = tmp_path / "moved.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(releases.template), str(moved))
+    move = (
+        block("--create template-address").replace("../services", "..").replace(MOVED, str(moved))
+    )
+    printed = shell(move, orders.parent / "here")
+    assert "../stranded/ needs you" in printed
+    assert "../orders/ needs you" not in printed
+    assert git(orders, "log", "-1", "--format=%s").startswith("Take the template from")
+    assert f"\n_src_path: {moved}\n" in git(orders, "show", "HEAD:.copier-answers.yml")
+
+
 def test_many_services_update_in_one_loop(
     releases: Releases, service: Callable[[str, str], Path]
 ) -> None:

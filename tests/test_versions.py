@@ -1,4 +1,7 @@
-"""A service works with the oldest releases that it declares; every other test has the newest."""
+"""A service works with the oldest releases that it declares; every other test has the newest.
+
+What each release of Copier does with the template is found by `python -m tests.copier_versions`.
+"""
 
 import shutil
 import subprocess
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from . import copier_versions
 from .project import TEMPLATE, clean_environment, example, render
 
 
@@ -73,3 +77,18 @@ def test_the_middleware_keeps_its_promises(oldest: Path) -> None:
         command, cwd=TEMPLATE, env=clean_environment(), capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr
+
+
+def test_the_declared_versions_of_copier_do_what_they_are_declared_for() -> None:
+    """As in the table that was made by running them."""
+    document = copier_versions.DOCUMENT.read_text()
+    made = document.partition(copier_versions.BEGIN)[2].partition(copier_versions.END)[0]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in made.split("\n") if line]
+    head, _, *rows = cells
+    assert head == ["Copier", *copier_versions.OPERATIONS]
+    by_minor = {row[0].rpartition(".")[0]: row[1:] for row in rows}
+    floor, updating = copier_versions.floors()
+    assert by_minor[floor.rpartition(".")[0]][:-1] == ["yes"] * len(head[2:])
+    assert by_minor[updating] == ["yes"] * len(head[1:])
+    assert f'"copier>={floor.rpartition(".")[0]}"' in (TEMPLATE / "pyproject.toml").read_text()
+    assert f"You need Copier {floor.rpartition('.')[0]} or\nlater" in document

@@ -347,6 +347,36 @@ def credentials_disagree(subject: Subject, answers: Mapping[str, Any]) -> Iterat
     yield Fault(CREDENTIALS, found.value, reason, fix)
 
 
+IS_URL = re.compile(r"(?!(git\+)?file:)[\w.@+-]{2,}:")
+# A long name without a password is an access token.
+HAS_PASSWORD = re.compile(r"https?://([^/@]*:[^/@]+|[^/@]{20,})@")
+
+
+@BOOK.rule("CORS045", "W - -")
+def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
+    """The recorded address of the template is a path, or holds a password.
+
+    Updates come from this address. A path exists on one machine only, so neither your colleagues
+    nor the weekly job can update the service. A password is read by all who read the repository.
+
+    bad: _src_path: ../template in .copier-answers.yml
+    good: _src_path: https://git.acme.com/template.git
+    """
+    answers = read_answers(subject.sources)
+    address = str(answers.get("_src_path", ""))
+    edit = f"{ANSWERS_FILE} && rm {ANSWERS_FILE}.bak"
+    if address and not IS_URL.match(address):
+        reason = "is a path on one machine, so nobody else can update this service"
+        url = "https://git.acme.com/template.git"
+        fix = f"record the URL: sed -i.bak 's|^_src_path:.*|_src_path: {url}|' {edit}"
+        yield Fault("_src_path", address, reason, fix, ANSWERS_FILE)
+    elif HAS_PASSWORD.search(address):
+        reason = "holds a password, which all who read the repository can read"
+        fix = f"revoke it, then run: sed -i.bak '/^_src_path:/s|//[^/@]*@|//|' {edit}"
+        shown = re.sub("//[^/@]*@", "//***@", address)
+        yield Fault("_src_path", shown, reason, fix, ANSWERS_FILE)
+
+
 # --- Git --------------------------------------------------------------------------------------
 
 
