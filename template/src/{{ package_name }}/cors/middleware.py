@@ -379,7 +379,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             names = []
         reason: Reason = "header"
         if method not in self._listed_methods:
-            reason = "method,header" if names else "method"
+            reason = "method"
             names.insert(0, method)
         return reason, visible(b",".join(names).decode("latin-1"))
 

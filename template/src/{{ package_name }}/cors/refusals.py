@@ -18,7 +18,7 @@ from .findings import shown
 from .origin_errors import NearMiss
 
 Kind = Literal["request", "preflight", "write", "reported-write", "handshake"]
-Reason = Literal["origin", "method", "header", "method,header"]
+Reason = Literal["origin", "method", "header"]
 
 # Refusals of one kind, origin and reason get one line in so many seconds.
 INTERVAL = 60
@@ -31,7 +31,6 @@ CAUSES: dict[Reason, str] = {
     "origin": "CORS_ALLOWED_ORIGINS does not list the origin",
     "method": "CORS_ALLOW_METHODS does not list the method",
     "header": "CORS_ALLOW_HEADERS does not list what is missing",
-    "method,header": "CORS_ALLOW_METHODS and CORS_ALLOW_HEADERS do not list what is missing",
 }
 EFFECTS: dict[Kind, str] = {
     "request": "the browser hides the response from the page",
@@ -51,9 +50,9 @@ class Refusal:
 
     `kind` is a `request` whose response the browser hides, a `preflight`, a `write` that the guard
     stopped, a `reported-write` that it would stop, or the `handshake` of a WebSocket. `reason` says
-    what is not allowed: the origin, or the method or headers that a preflight asks for, which
-    `missing` names. `origin` is "-" where the request names none, `method` that of the request
-    which a preflight is for.
+    what is not allowed first: the origin, or the method or a header that a preflight asks for;
+    `missing` names all of these. `origin` is "-" where the request has none. `method` is that of
+    the request which a preflight is for.
     """
 
     kind: Kind
