@@ -166,6 +166,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.guard_exempt_paths = guard_exempt_paths
         self.describe_stranger = describe_stranger
 
+        self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
         # As bytes, like the header it reads. What it allows is ASCII, where both mean the same.
         pattern = allow_origin_regex
@@ -193,7 +194,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             return
 
         method = scope["method"]
-        guarded = method not in SAFE_METHODS and (self.guard_writes or self.report_writes)
+        guarded = self._judges_writes and method not in SAFE_METHODS
         found = NONE_READ
         if guarded or method == "OPTIONS":
             found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
