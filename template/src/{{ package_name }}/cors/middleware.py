@@ -140,7 +140,6 @@ class StrictCORSMiddleware(CORSMiddleware):
         allow_headers = _strings("allow_headers", allow_headers, not allow_credentials)
         expose_headers = _strings("expose_headers", expose_headers, not allow_credentials)
         public_paths = _strings("public_paths", public_paths)
-        guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         if "null" in allow_origins:
             raise ValueError(
                 "allow_origins contains 'null', which any site can send from a sandboxed frame. "
@@ -163,7 +162,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.public_paths = public_paths
         self.guard_writes = guard_writes
         self.report_writes = report_writes
-        self.guard_exempt_paths = guard_exempt_paths
+        self.guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         self.describe_stranger = describe_stranger
 
         self._judges_writes = guard_writes or report_writes
@@ -352,12 +351,10 @@ class StrictCORSMiddleware(CORSMiddleware):
         return self._is_exempt(scope)
 
     def _is_exempt(self, scope: Scope) -> bool:
-        """Tell whether it is a form for a path to which every site may post one.
-
-        A second Content-Type line is meant for another reader than the first.
-        """
+        """Tell whether it is a form for a path to which every site may post one."""
         if scope["method"] != "POST" or _route_path(scope) not in self.guard_exempt_paths:
             return False
+        # A second Content-Type line is meant for another reader than the first.
         types = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
         return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 
