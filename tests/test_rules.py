@@ -497,6 +497,8 @@ def test_the_rules_on_the_app(
 ANSWER_CASES: tuple[tuple[str, dict[str, Any], str, str], ...] = (
     ("another max-age", {"preflight_max_age": 60}, "CORS_MAX_AGE", "W W W"),
     ("other methods", {"allow_methods": "GET"}, "CORS_ALLOW_METHODS", "W W W"),
+    ("other exempt paths", {"guard_exempt_paths": "/acs"}, "CORS_GUARD_EXEMPT_PATHS", "W W W"),
+    ("no exempt paths, as answered", {"guard_exempt_paths": ""}, "", "- - -"),
     ("cookies that nobody answered", {"credentials": "cookies"}, "CORS_ALLOW_CREDENTIALS", "W W W"),
     ("the same max-age", {"preflight_max_age": 600}, "", "- - -"),
     ("the same methods with blanks", {"allow_methods": "GET, POST"}, "", "- - -"),

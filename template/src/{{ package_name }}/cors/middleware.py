@@ -154,7 +154,6 @@ class StrictCORSMiddleware(CORSMiddleware):
         allow_headers = _strings("allow_headers", allow_headers, not allow_credentials)
         expose_headers = _strings("expose_headers", expose_headers, not allow_credentials)
         public_paths = _strings("public_paths", public_paths)
-        guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         if "null" in allow_origins:
             raise ValueError(
                 "allow_origins contains 'null', which any site can send from a sandboxed frame. "
@@ -177,9 +176,10 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.public_paths = public_paths
         self.guard_writes = guard_writes
         self.report_writes = report_writes
-        self.guard_exempt_paths = guard_exempt_paths
+        self.guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         self.describe_stranger = describe_stranger
 
+        self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
         # As bytes, like the header it reads. What it allows is ASCII, where both mean the same.
         pattern = allow_origin_regex
@@ -215,7 +215,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             return
 
         method = scope["method"]
-        guarded = method not in SAFE_METHODS and (self.guard_writes or self.report_writes)
+        guarded = self._judges_writes and method not in SAFE_METHODS
         found = NONE_READ
         if guarded or method == "OPTIONS":
             found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
@@ -399,12 +399,10 @@ class StrictCORSMiddleware(CORSMiddleware):
         return self._is_exempt(scope)
 
     def _is_exempt(self, scope: Scope) -> bool:
-        """Tell whether it is a form for a path to which every site may post one.
-
-        A second Content-Type line is meant for another reader than the first.
-        """
+        """Tell whether it is a form for a path to which every site may post one."""
         if scope["method"] != "POST" or _route_path(scope) not in self.guard_exempt_paths:
             return False
+        # A second Content-Type line is meant for another reader than the first.
         types = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
         return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 

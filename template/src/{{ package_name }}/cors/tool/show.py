@@ -92,7 +92,7 @@ def described(environment: Environment) -> dict[str, str]:
         "preflight cached": cache,
         "public paths": "\n".join(policy.public_paths) or "none",
         "writes of other sites": "refused" if policy.guard_writes else writes,
-        "but forms pass at": "\n".join(policy.guard_exempt_paths) or "no path",
+        "exempt paths": "\n".join(policy.guard_exempt_paths) or "none",
         "starts": "no: run cors check" if environment.refusals else "yes",
     } | ({"accepts findings": waivers} if waivers else {})
 
