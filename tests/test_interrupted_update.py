@@ -127,6 +127,25 @@ def test_an_interrupted_update_is_undone_at_any_moment(service: Path, tmp_path: 
     assert any(changed)
 
 
+def test_the_command_leaves_the_rest_of_a_larger_repository_alone(tmp_path: Path) -> None:
+    """Copier asks only for a clean service, not for a clean repository."""
+    service, other = tmp_path / "services" / "orders-api", tmp_path / "services" / "shop-api"
+    for folder in (service, other):
+        folder.mkdir(parents=True)
+        (folder / "README.md").write_text("Committed.\n")
+    git(tmp_path, "init", "--quiet")
+    commit_all(tmp_path, "Start")
+    for folder in (service, other):
+        (folder / "README.md").write_text("Not committed.\n")
+        (folder / "new.py").touch()
+        git(folder, "add", "new.py")
+        (folder / "README.md.rej").touch()
+    shell(RESTORE, service)
+    assert files(service) == {"README.md": b"Committed.\n"}
+    assert sorted(files(other)) == ["README.md", "README.md.rej", "new.py"]
+    assert (other / "README.md").read_text() == "Not committed.\n"
+
+
 def test_a_killed_update_is_undone_and_works_when_repeated(
     service: Path, releases: Releases, tmp_path: Path
 ) -> None:

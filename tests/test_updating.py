@@ -13,7 +13,7 @@ from .releases import LATER, NoHistoryError, Releases, clone_with_releases
 
 DOCUMENT = (TEMPLATE / "docs" / "updating.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
-DISCARD = "git reset --hard && git clean -fd"
+DISCARD = "git restore --source=HEAD --staged --worktree . && git clean -fd"
 
 
 def block(words: str) -> str:

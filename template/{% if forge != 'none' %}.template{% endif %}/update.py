@@ -1,7 +1,7 @@
 # /// script
 # requires-python = ">=3.11"
-# # 9.14 is the first with `copier check-update`.
-# dependencies = ["copier>=9.14"]
+# # 9.13 is the first with `copier check-update`.
+# dependencies = ["copier>=9.13"]
 # ///
 """Try the template's newest release on a branch. People and the weekly job run the same script.
 
