@@ -111,8 +111,9 @@ def examine(
             problems.append(not_created(error))
     found = [each for subject in subjects for each in findings_of(subject, rules)]
     if policy.allow_credentials and policy.strictness != "local":
-        # The service starts with a warning, for a team to read its log. The check is for the rest.
-        found = [replace(e, severity="error") if is_report_mode(e) else e for e in found]
+        # The service starts with a warning, so that its team can read the log, but not for good.
+        warned = [each for each in found if is_report_mode(each) and each.severity == "warning"]
+        found = [replace(each, severity="error") if each in warned else each for each in found]
     return Environment(sources.environment, tuple(dict.fromkeys(found + problems)), policy, app)
 
 
