@@ -66,7 +66,7 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
             (near,) = get_close_matches(name, FIELDS, n=1, cutoff=0)
             fix = f"write {near}, or remove it"
             if near in subject.variables:
-                fix = f"remove it; {near} is set already"
+                fix = f"remove it; for that setting, write {near}, which is there already"
             yield Fault(name, "", "is read by nothing", fix, variable.where)
 
 
