@@ -1,12 +1,15 @@
+# fmt: off
 """Rules for `cors check` in a checkout and for the test suite; a service that starts skips them.
 
-They read source code, the recorded answers, and what git has.
+They read source code, the recorded answers, what git has, and whether updates arrive.
 """
 
 import ast
 import inspect
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote
 from textwrap import dedent
@@ -14,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from .. import RELEASE
 from ..app import APP_RULES, AppRoute, app_routes
 from ..audit import (
     CREDENTIALS,
@@ -29,7 +33,7 @@ from ..audit import (
 )
 from ..origin import registrable_domain
 from ..rules import RULES
-from ..sources import read_list
+from ..sources import environments, read_list
 
 BOOK = RuleBook()
 
@@ -105,8 +109,9 @@ def cookies_in(route: AppRoute) -> Iterator[tuple[str, str, bool]]:
 
 # --- Recorded answers -------------------------------------------------------------------------
 
-UPDATE = "uvx copier update --defaults --data"
 ANSWERS_FILE = ".copier-answers.yml"
+# Every service is asked this question, and no other template has it.
+OWN_QUESTION = "development_origins"
 
 # The questions whose answer is in the dotenv file of every environment.
 SHARED_QUESTIONS = {
@@ -118,13 +123,37 @@ SHARED_QUESTIONS = {
 }
 
 
-def read_answers(directory: Path) -> Mapping[str, Any]:
-    """Return the recorded answers; none where the file is missing or is no mapping."""
+def find_answers(subject: Subject) -> tuple[str, Mapping[str, Any]]:
+    """Return the name of the file with the recorded answers, and the answers.
+
+    With `copier copy -a` it has another name than usual, and beside it there may be the answers to
+    another template. The answers are empty where there are none of ours.
+    """
+    directory = subject.sources.directory if subject.sources else None
+    paths = sorted(directory.glob(".copier-answers*.y*ml")) if directory else []
+    found = {path.name: read_yaml(path) for path in paths}
+    named = [name for name in found if OWN_QUESTION in found[name]] or [ANSWERS_FILE]
+    return named[0], found.get(named[0], {})
+
+
+def read_yaml(path: Path) -> Mapping[str, Any]:
+    """Return the mapping in a YAML file; an empty one where it holds none."""
     try:
-        answers = yaml.safe_load((directory / ANSWERS_FILE).read_text(encoding="utf-8"))
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    return answers if isinstance(answers, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def copier(command: str, file: str, *options: str) -> str:
+    """Return a command line of Copier, with `-a` where the answers are in another file."""
+    options = options if file == ANSWERS_FILE else ("-a", file, *options)
+    return " ".join(["uvx copier", command, "--defaults", *map(quote, options)])
+
+
+def update_with(file: str, question: str, answer: str) -> str:
+    """Return the command that records an answer."""
+    return copier("update", file, "--data", f"{question}={answer}")
 
 
 @BOOK.rule("CORS037", "W W W")
@@ -137,7 +166,7 @@ def answers_disagree(subject: Subject) -> Iterator[Fault]:
     bad: CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200
     good: uvx copier update --defaults --data preflight_max_age=60
     """
-    answers = read_answers(subject.sources.directory) if subject.sources else {}
+    file, answers = find_answers(subject)
     environment = subject.policy.environment
     for variable, question in ({ORIGINS: f"{environment}_origins"} | SHARED_QUESTIONS).items():
         found, answer = subject.variables.get(variable), answers.get(question)
@@ -145,9 +174,9 @@ def answers_disagree(subject: Subject) -> Iterator[Fault]:
             continue
         if items(found.value) != items(str(answer)):
             reason = f"is not the recorded answer to {question}, {str(answer)!r}"
-            recorded = quote(f"{question}={','.join(items(found.value))}")
-            yield Fault(variable, found.value, reason, f"record it with {UPDATE} {recorded}")
-    yield from credentials_disagree(subject, answers)
+            recorded = update_with(file, question, ",".join(items(found.value)))
+            yield Fault(variable, found.value, reason, f"record it with {recorded}")
+    yield from credentials_disagree(subject, file, answers)
 
 
 def items(text: str) -> list[str]:
@@ -158,17 +187,26 @@ def items(text: str) -> list[str]:
         return [text]
 
 
-def credentials_disagree(subject: Subject, answers: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find that cookies are allowed where the answer says they are not used, or the reverse."""
+def credentials_disagree(
+    subject: Subject, file: str, answers: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Find that the answer says another use of cookies or bearer tokens than is allowed."""
     answer, found = answers.get("credentials"), subject.variables.get(CREDENTIALS)
+    cookies, bearer = answer in ("cookies", "both"), answer in ("bearer", "both")
     allowed = subject.policy.allow_credentials
-    if answer is None or found is None or allowed == (answer in ("cookies", "both")):
-        return
-    bearer = answer in ("bearer", "both")
-    recorded = {(True, True): "both", (True, False): "cookies", (False, True): "bearer"}
-    reason = f"is not what the recorded answer to credentials, {answer!r}, says"
-    fix = f"record it with {UPDATE} credentials={recorded.get((allowed, bearer), 'none')}"
-    yield Fault(CREDENTIALS, found.value, reason, fix)
+    if answer is not None and found is not None and allowed != cookies:
+        recorded = {(True, True): "both", (True, False): "cookies", (False, True): "bearer"}
+        reason = f"is not what the recorded answer to credentials, {answer!r}, says"
+        update = update_with(file, "credentials", recorded.get((allowed, bearer), "none"))
+        yield Fault(CREDENTIALS, found.value, reason, f"record it with {update}")
+    headers = subject.policy.allow_headers
+    if bearer and "authorization" not in map(str.lower, headers):
+        reason = (
+            "does not list Authorization, the header of the bearer tokens that the recorded answer "
+            f"to credentials, {answer!r}, names: a browser blocks every request that has it"
+        )
+        fix = update_with(file, "request_headers", ",".join(["Authorization", *headers]))
+        yield Fault(REQUEST_HEADERS, ",".join(headers), reason, f"allow it with {fix}")
 
 
 # --- Git --------------------------------------------------------------------------------------
@@ -197,12 +235,16 @@ def file_not_in_git(subject: Subject) -> Iterator[Fault]:
 
 def rendered_files(subject: Subject) -> Iterator[Path]:
     """Yield the files of an environment that updates of the template write."""
-    answers = read_answers(subject.sources.directory) if subject.sources else {}
-    rendered = ("development", *answers.get("environments", ())) if answers else ()
+    environment = subject.policy.environment
     for file in subject.files:
-        environment = subject.policy.environment
+        rendered = rendered_environments(find_answers(subject)[1])
         if file.path.name == f".env.{environment}" and environment in rendered:
             yield file.path
+
+
+def rendered_environments(answers: Mapping[str, Any]) -> list[str]:
+    """Return the environments whose dotenv file updates write; none without recorded answers."""
+    return ["development", *answers.get("environments", ())] if answers else []
 
 
 def git_mark(file: Path) -> str:
@@ -223,6 +265,147 @@ def git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     except OSError:
         return subprocess.CompletedProcess(command, returncode=127, stdout="", stderr="")
+
+
+# --- Whether updates arrive -------------------------------------------------------------------
+
+CORS_FOLDER = Path(__file__).resolve().parents[1]
+SUITE = Path("tests", "cors", "__init__.py")
+# What GitHub and GitLab read, at the top of a repository only.
+PIPELINES = {"github": ".github/workflows", "gitlab": ".gitlab-ci.yml"}
+
+
+@BOOK.rule("CORS046", "W W W")
+def update_does_not_arrive(subject: Subject) -> Iterator[Fault]:
+    """Updates of the template do not reach this service.
+
+    An update writes src/<package_name>/cors, and pipelines beside it. If the package is elsewhere
+    or has another name, fixes do not arrive, and the update still succeeds. It is an error once
+    the code and its test suite are of two releases. The service starts all the same.
+
+    bad: orders_api/cors, while updates write src/orders_api/cors
+    good: src/orders_api/cors
+    """
+    file, answers = find_answers(subject)
+    if subject.sources is None or not answers:
+        return
+    directory = subject.sources.directory.resolve()
+    if CORS_FOLDER.is_relative_to(directory):
+        yield from code_elsewhere(subject, directory, file, str(answers.get("package_name", "")))
+    if is_first(subject):
+        yield from unread_pipelines(directory, str(answers.get("forge", "none")))
+
+
+def code_elsewhere(subject: Subject, directory: Path, file: str, name: str) -> Iterator[Fault]:
+    """Find code that is not where updates write, or of another release than its tests."""
+    package, written = CORS_FOLDER.parent, directory / "src" / name
+    here, there = place(package, directory), place(written, directory)
+    only = ("--overwrite", "--vcs-ref=:current:", "--exclude=*", "--exclude=!src")
+    take = (
+        f"run {copier('recopy', file, *only)} && rm -r {here}/cors && mv {there}/cors {here} && "
+        f"rm -r {there}"
+    )
+    # At the same release, so that nothing else changes.
+    rename = copier("update", file, "--vcs-ref=:current:", "--data", f"package_name={package.name}")
+    suite, is_renamed = release_of(directory / SUITE), package.parent == written.parent
+    if suite not in ("", RELEASE):
+        reason = f"is of release {RELEASE}, and its tests in tests/cors of {suite}"
+        fix = "undo the update and repeat it from a clean work tree"
+        if name and package != written:
+            fix = f"{take}; then commit, and run {rename}" if is_renamed else take
+        yield Fault(f"{here}/cors", "", reason, fix, severity="error")
+    elif name and package != written and is_first(subject):
+        reason = "is not where updates write, so no fix arrives"
+        fix = f"before the next update, run {rename}"
+        if not is_renamed:
+            fix = f"move {here} to {there}; or after each update, {take}"
+        yield Fault(f"{here}/cors", "", reason, fix)
+
+
+def place(path: Path, directory: Path) -> str:
+    """Return a path as messages name it: seen from the folder of the service."""
+    return path.relative_to(directory).as_posix() if path.is_relative_to(directory) else str(path)
+
+
+def is_first(subject: Subject) -> bool:
+    """Whether to say here what concerns the whole service, so that `--all` says it once."""
+    directory = subject.sources.directory if subject.sources else None
+    return subject.policy.environment in environments(directory)[:1]
+
+
+def release_of(suite: Path) -> str:
+    """Return the release that a test suite is of; nothing where it does not say."""
+    text = suite.read_text(encoding="utf-8") if suite.is_file() else ""
+    return "".join(re.findall(r'(?m)^RELEASE = "(.*)"$', text)[:1])
+
+
+def unread_pipelines(directory: Path, forge: str) -> Iterator[Fault]:
+    """Find pipelines of a service in a subfolder that no pipeline at the top speaks of."""
+    top = git(directory, "rev-parse", "--show-toplevel").stdout.strip()
+    name = PIPELINES.get(forge, "")
+    if not name or not top or Path(top) == directory:
+        return
+    inside = place(directory, Path(top))
+    read = [Path(top, name), *Path(top, name).glob("*.y*ml")]
+    if any(inside in path.read_text(encoding="utf-8") for path in read if path.is_file()):
+        return
+    reason = f"is read by no one, because the top of the repository is {top}"
+    fix = f"copy it to {name} there, and let its jobs work in {inside}"
+    yield Fault(f"{inside}/{name}", "", reason, fix)
+
+
+@BOOK.rule("CORS047", "W W W")
+def environment_without_file(subject: Subject) -> Iterator[Fault]:
+    """An environment whose dotenv file is missing or has another name.
+
+    An update changes .env.production only under that name. What is elsewhere, such as the variables
+    of a platform, stays as it is. A file .env.prod is judged like staging, not like production.
+
+    bad: .env.prod
+    good: .env.production
+    """
+    file, answers = find_answers(subject)
+    directory = subject.sources.directory if subject.sources else None
+    rendered, found = rendered_environments(answers), environments(directory)
+    environment = subject.policy.environment
+    for missing in (name for name in rendered if name not in found):
+        own = [name for name in found if name not in rendered]
+        near = [name for name in own if missing.startswith(name) or alike(name, [missing])]
+        if environment in near:
+            reason = f"is judged like staging, and updates write .env.{missing}, which is not here"
+            fix = f"rename it to .env.{missing}, with ENVIRONMENT={missing} in it"
+            yield Fault(f".env.{environment}", "", reason, fix)
+        elif not near and (environment == missing or is_first(subject)):
+            only = ("--vcs-ref=:current:", "--skip=*", "--exclude=*", f"--exclude=!.env.{missing}")
+            kept = ", ".join(name for name in rendered[1:] if name != missing)
+            fix = (
+                f"bring it back with {copier('recopy', file, *only)}, keep it in git, and make the "
+                f"variables of {missing} from it; or give the environment up with "
+                f"{update_with(file, 'environments', f'[{kept}]')}"
+            )
+            yield Fault(f".env.{missing}", "", "is not here, so no update reaches it", fix)
+
+
+def alike(name: str, names: Iterable[str]) -> list[str]:
+    """Return the one of the names that is spelt most like a name, if one is."""
+    return get_close_matches(name, names, n=1)
+
+
+@BOOK.rule("CORS048", "W W W")
+def answer_without_question(subject: Subject) -> Iterator[Fault]:
+    """An answer to a question that the template does not ask.
+
+    Copier drops it without a word, so the answer that was meant is still the old one. The next
+    update without it removes this warning.
+
+    bad: uvx copier update --defaults --data production_origin=https://app.acme.com
+    good: uvx copier update --defaults --data production_origins=https://app.acme.com
+    """
+    file, answers = find_answers(subject)
+    for name in answers.get("_not_asked", ()) if is_first(subject) else ():
+        (meant,) = alike(name, answers) or ("question",)
+        reason = "is not a question of the template, so the last update dropped the answer"
+        yield Fault(name, "", reason, f"repeat it with {update_with(file, meant, '…')}")
 
 
 ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))
