@@ -14,7 +14,7 @@ help:
 	@echo "make new DEST=../orders-api ANSWERS=examples/spa-cookies.yml  the same without asking"
 	@echo "make test    everything that is promised, proven"
 	@echo "make check   ruff and mypy, for the template and for what it renders"
-	@echo "make docs    docs/rules.md and docs/troubleshooting.md, from the code"
+	@echo "make docs    what is made from code; it also formats the managed files"
 	@echo "make copier-versions   the table in docs/updating.md, by running each version"
 	@echo "make bench   the figures in the README"
 	@echo "make screenshots   its pictures; needs a Chromium"

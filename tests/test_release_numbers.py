@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from runpy import run_path
 
 import pytest
 
@@ -27,6 +28,13 @@ def key(version: str) -> tuple[int, ...]:
 def test_pyproject_names_the_newest_section_of_the_changelog() -> None:
     changelog = (TEMPLATE / "CHANGELOG.md").read_text()
     assert version_in((TEMPLATE / "pyproject.toml").read_text()) == newest_in(changelog)
+
+
+def test_code_and_suite_name_the_release_of_pyproject() -> None:
+    """By which an owner learns that an update reached only one of them; `make docs` writes it."""
+    version = version_in((TEMPLATE / "pyproject.toml").read_text())
+    for folder in ("src/{{ package_name }}/cors", "tests/cors"):
+        assert run_path(str(TEMPLATE / "template" / folder / "__init__.py"))["RELEASE"] == version
 
 
 def test_what_is_under_way_stands_above_all_releases() -> None:

@@ -11,12 +11,14 @@ import yaml
 from fastapi import APIRouter, Depends, FastAPI, Form, Request, Response, UploadFile
 from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
+from service.cors import RELEASE
 from service.cors.app import CORSFastAPI
 from service.cors.audit import Subject, findings_of
 from service.cors.findings import ConfigurationError, Finding
 from service.cors.policy import CORSPolicy
 from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
+from service.cors.tool import development_rules
 from service.cors.tool.development_rules import ALL_RULES
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -502,6 +504,12 @@ ANSWER_CASES: tuple[tuple[str, dict[str, Any], str, str], ...] = (
     ("cookies that nobody answered", {"credentials": "cookies"}, "CORS_ALLOW_CREDENTIALS", "W W W"),
     ("the same max-age", {"preflight_max_age": 600}, "", "- - -"),
     ("the same methods with blanks", {"allow_methods": "GET, POST"}, "", "- - -"),
+    (
+        "bearer tokens without their header",
+        {"credentials": "bearer"},
+        "CORS_ALLOW_HEADERS",
+        "W W W",
+    ),
     ("no answers", {}, "", "- - -"),
 )
 
@@ -607,6 +615,108 @@ def test_the_rule_on_what_git_has(
     assert all(f"git add .env.{environment}" in each.fix for each in found)
 
 
+# --- Whether updates arrive -------------------------------------------------------------------
+
+# A sentence, where the code is, the release of its tests, the verdict.
+ARRIVAL_CASES: tuple[tuple[str, str, str, str], ...] = (
+    ("a flat layout", "orders_api/cors", RELEASE, "W W W"),
+    ("a renamed package", "src/shop_api/cors", RELEASE, "W W W"),
+    ("a flat layout that an update has missed", "orders_api/cors", "99.0.0", "E E E"),
+    ("tests of another release", "src/orders_api/cors", "99.0.0", "E E E"),
+    ("tests that name no release", "src/orders_api/cors", "", "- - -"),
+    ("the code where updates write", "src/orders_api/cors", RELEASE, "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "release", "environment", "letter"),
+    [
+        pytest.param(code, release, environment, letter, id=f"{environment} {sentence}")
+        for sentence, code, release, verdict in ARRIVAL_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_where_updates_write(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    release: str,
+    environment: str,
+    letter: str,
+) -> None:
+    (tmp_path / ".copier-answers.yml").write_text("package_name: orders_api")
+    suite = tmp_path / "tests" / "cors" / "__init__.py"
+    suite.parent.mkdir(parents=True)
+    suite.write_text(f'RELEASE = "{release}"\n' if release else "")
+    monkeypatch.setattr(development_rules, "CORS_FOLDER", tmp_path.resolve() / code)
+    found = development_findings(tmp_path, environment, "CORS046")
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+    assert all(each.variable == code for each in found)
+
+
+# A sentence, the dotenv files beside that of the environment, the verdict.
+FILE_CASES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("no other environment", (), "W W W"),
+    # What concerns the whole service is said under its first environment.
+    ("no production", ("development", "staging"), "W - -"),
+    ("all environments", ("development", "staging", "production"), "- - -"),
+    ("one more", ("development", "staging", "production", "qa"), "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("others", "environment", "letter"),
+    [
+        pytest.param(others, environment, letter, id=f"{environment} {sentence}")
+        for sentence, others, verdict in FILE_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_missing_dotenv_files(
+    tmp_path: Path, others: tuple[str, ...], environment: str, letter: str
+) -> None:
+    (tmp_path / ".copier-answers.yml").write_text("environments: [staging, production]")
+    for other in others:
+        (tmp_path / f".env.{other}").touch()
+    found = development_findings(tmp_path, environment, "CORS047")
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+
+
+def test_a_dotenv_file_under_another_name_is_found(tmp_path: Path) -> None:
+    (tmp_path / ".copier-answers.yml").write_text("environments: [production]")
+    (tmp_path / ".env.development").touch()
+    (found,) = development_findings(tmp_path, "prod", "CORS047")
+    assert found.variable == ".env.prod"
+    assert "is judged like staging" in found.reason
+    assert "rename it to .env.production, with ENVIRONMENT=production in it" in found.fix
+    assert development_findings(tmp_path, "qa", "CORS047") == []
+
+
+# A sentence, the names, the verdict.
+NAME_CASES: tuple[tuple[str, list[str], str], ...] = (
+    ("a misspelt question", ["production_origin"], "W W W"),
+    ("nothing dropped", [], "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "environment", "letter"),
+    [
+        pytest.param(names, environment, letter, id=f"{environment} {sentence}")
+        for sentence, names, verdict in NAME_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_dropped_answers(
+    tmp_path: Path, names: list[str], environment: str, letter: str
+) -> None:
+    answers = {"production_origins": "https://app.acme.com", "_not_asked": names}
+    (tmp_path / ".copier-answers.yml").write_text(yaml.safe_dump(answers))
+    found = development_findings(tmp_path, environment, "CORS048")
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+    assert all("--data production_origins=…" in each.fix.replace("'", "") for each in found)
+
+
 # --- The book itself --------------------------------------------------------------------------
 
 
@@ -622,6 +732,9 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows += [("CORS042", verdict) for _, _, verdict in GIT_CASES]
     rows += [(case.rule, case.verdict) for case in WAIVER_CASES]
     rows += [("CORS045", verdict) for _, _, verdict in ADDRESS_CASES]
+    rows += [("CORS046", verdict) for _, _, _, verdict in ARRIVAL_CASES]
+    rows += [("CORS047", verdict) for _, _, verdict in FILE_CASES]
+    rows += [("CORS048", verdict) for _, _, verdict in NAME_CASES]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)

@@ -493,6 +493,17 @@ def test_work_of_yours_on_the_branch_is_never_replaced(service: Service) -> None
     assert git(service.origin, "rev-parse", BRANCH) == mine
 
 
+def test_the_answers_may_be_beside_those_to_another_template(service: Service) -> None:
+    git(service.folder, "mv", ".copier-answers.yml", ".copier-answers.cors.yml")
+    (service.folder / ".copier-answers.yml").write_text("_src_path: ../another\n")
+    commit_all(service.folder, "Use two templates")
+    result = service.update()
+    assert result.returncode == 0, result.stderr
+    assert service.said("title") == f"Update from the template to {SECOND}"
+    assert f"_commit: {SECOND}" in service.of_branch(".copier-answers.cors.yml")
+    assert "_commit" not in service.of_branch(".copier-answers.yml")
+
+
 def test_a_lock_file_follows(service: Service) -> None:
     (service.folder / "uv.lock").write_text("")
     commit_all(service.folder, "Use the template, and lock")

@@ -156,7 +156,7 @@ def newer_release() -> tuple[str, str]:
             f"{failure}: `_src_path: {address}` in {ANSWERS} is a relative path, or one that does "
             f"not exist on this machine. {RECORD_THE_URL}"
         )
-    asked = run("copier", "check-update", "--output-format", "json")
+    asked = run("copier", "check-update", "--output-format", "json", *answers_option())
     if asked.returncode:
         raise StopError(
             f"{failure}: {last_words(asked.stdout)}. It is at the address `_src_path` in "
@@ -241,22 +241,38 @@ def worktree() -> Iterator[Path]:
 
 def apply_release(project: Path, version: str) -> None:
     """Run `copier update`. Raises StopError, with what to do, if it refuses."""
-    result = run("copier", "update", "--defaults", "--quiet", "--conflict=inline", cwd=project)
+    options = ("--defaults", "--quiet", "--conflict=inline", *answers_option())
+    result = run("copier", "update", *options, cwd=project)
     # Copier's exit status where a template wants to run code and nobody said `--trust`.
     if result.returncode == 4:
         raise StopError(
             f"{version} comes with a migration, a script that Copier runs only if you trust the "
             "template. Read what the CHANGELOG says about it, then run "
-            "`uvx copier update --trust` yourself."
+            f"`{by_hand('--trust')}` yourself."
         )
     refused = re.search(r"Validation error for question '(\w+)': (.+)", result.stdout)
     if result.returncode and refused:
         raise StopError(
             f"{version} refuses your answer to {refused[1]}: {refused[2]}. Run "
-            f"`uvx copier update --data {refused[1]}=…` with an answer that it accepts."
+            f"`{by_hand('--data', f'{refused[1]}=…')}` with an answer that it accepts."
         )
     if result.returncode:
         raise StopError(f"{version} cannot be applied: {last_words(result.stdout)}.")
+
+
+def answers_option() -> list[str]:
+    """Return `-a FILE` where the recorded answers are in another file than usual.
+
+    The usual one may hold the answers to another template, which asks for no such origins.
+    """
+    files = sorted(ROOT.glob(".copier-answers*.y*ml"))
+    ours = [file.name for file in files if "\ndevelopment_origins:" in read(file)]
+    return ["-a", *ours[:1]] if ours and ours[0] != ".copier-answers.yml" else []
+
+
+def by_hand(*options: str) -> str:
+    """Return the command with which a person updates."""
+    return " ".join(["uvx copier update", *answers_option(), *options])
 
 
 def taken_back(paths: Sequence[str], project: Path) -> str:

@@ -1,3 +1,4 @@
+# fmt: off
 """One service for each environment, shared by all tests of the session."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# fmt: off
 """Real pages in a real Chromium, at any origin and without a network.
 
 Chromium is told that every host name is on this machine, where one server answers for all pages and

@@ -1,3 +1,4 @@
+# fmt: off
 """The service under test, and what the dotenv files of each environment promise.
 
 The promise is read here, independently of the code under test. The service is found by what
@@ -8,6 +9,7 @@ import asyncio
 import json
 import os
 import re
+import sys
 import tomllib
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +26,8 @@ from dotenv import dotenv_values
 from fastapi import FastAPI, Request, Response, WebSocket
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from . import RELEASE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -188,8 +192,20 @@ def package_module(name: str) -> Any:
     return import_module(f"{main_module().rpartition('.')[0]}.{name}")
 
 
-browser = package_module("cors.tool.browser")
-asgi = package_module("cors.tool.asgi_transport")
+OTHER_RELEASE = (
+    f"The tests in tests/cors are of release {RELEASE}, and the code in cors/ is of another: an "
+    "update did not reach it. Updates write src/<package_name>/cors, with the package_name of the "
+    "recorded answers. Move the package there, or record its new name: "
+    "uvx copier update --defaults --data package_name=…"
+)
+
+try:
+    browser = package_module("cors.tool.browser")
+    asgi = package_module("cors.tool.asgi_transport")
+except ModuleNotFoundError:
+    # Without a traceback through pytest, which would hide the reason. 4: no test could run.
+    print(OTHER_RELEASE, file=sys.stderr)
+    raise SystemExit(4) from None
 
 
 @contextmanager

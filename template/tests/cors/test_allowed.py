@@ -1,3 +1,4 @@
+# fmt: off
 """Allowed origins may do what the dotenv files allow, can read every response, and no more."""
 
 import pytest

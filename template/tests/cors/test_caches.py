@@ -1,3 +1,4 @@
+# fmt: off
 """No cache hands the response for one site to another: every response says `Vary: Origin`."""
 
 from collections.abc import Iterator

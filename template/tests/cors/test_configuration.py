@@ -1,3 +1,4 @@
+# fmt: off
 """The configuration is audited before it is served: what a rule refuses does not start."""
 
 import os
@@ -12,13 +13,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from . import MANAGED, RELEASE
 from .service import (
+    OTHER_RELEASE,
     ROOT,
     SAFELISTED_METHODS,
     Service,
     create_app,
     environments,
-    main_module,
     only_dotenv,
     package_module,
     report,
@@ -68,7 +70,6 @@ REFUSED = {
 CLOSED = "ENVIRONMENT={}\nCORS_ALLOWED_ORIGINS=\n"
 
 RESTORE_CORS = "The code in cors/ was changed: restore it."
-BRING_BACK = "uvx copier recopy --defaults --vcs-ref=:current: --skip='*'"
 
 
 def load(environment: str | None, directory: Path) -> Any:
@@ -360,8 +361,20 @@ def test_a_second_policy_is_found(service: Service, place: str) -> None:
 
 def test_every_managed_file_is_there() -> None:
     """A deleted test proves nothing, and no update brings it back: Copier leaves it deleted."""
-    package = main_module().partition(".")[0]
-    listed = (ROOT / "tests" / "cors" / "managed.txt").read_text(encoding="utf-8").split()
-    managed = [name.replace("*", package, 1) for name in listed]
+    package = Path(package_module("cors").__file__).parents[1]
+    managed = [name.replace("src/*", package.as_posix(), 1) for name in MANAGED]
     missing = [name for name in managed if not (ROOT / name).is_file()]
-    assert missing == [], f"Managed files are missing. Bring them back: {BRING_BACK}"
+    answers = [path for path in ROOT.glob(".copier-answers*.y*ml") if is_ours(path)]
+    option = f" -a {answers[0].name}" if answers and answers[0].stem != ".copier-answers" else ""
+    fix = f"uvx copier recopy{option} --defaults --vcs-ref=:current: --skip='*'"
+    assert missing == [], f"Managed files are missing. Bring them back: {fix}"
+
+
+def is_ours(answers: Path) -> bool:
+    """Whether a file holds the answers to this template: no other asks for these origins."""
+    return "\ndevelopment_origins:" in answers.read_text(encoding="utf-8")
+
+
+def test_the_code_is_of_the_release_of_its_tests() -> None:
+    """An update writes src/<package_name>/cors, also where the package has moved away."""
+    assert getattr(package_module("cors"), "RELEASE", None) == RELEASE, OTHER_RELEASE

@@ -1,3 +1,4 @@
+# fmt: off
 """Sites that are not allowed get no CORS headers and reach nothing, however close the name comes.
 
 What is public is open to them too, but without credentials, and what lies beside it is not.
@@ -196,13 +197,27 @@ def around_a_pattern(pattern: str) -> Iterator[str]:
             yield f"{scheme}://{host}{odd}"
 
 
-# fmt: off
 FAMILIES: tuple[Callable[..., Iterator[str]], ...] = (
-    unrelated, prefix, suffix, cut_short, any_character_for_a_dot, subdomain_and_parent, scheme,
-    port, spelling, null_and_wildcards, delimiters, odd_characters, white_space_and_control,
-    several, loopback_lookalikes, shared_hosting, oversize, cross_pairs, around_a_pattern,
+    unrelated,
+    prefix,
+    suffix,
+    cut_short,
+    any_character_for_a_dot,
+    subdomain_and_parent,
+    scheme,
+    port,
+    spelling,
+    null_and_wildcards,
+    delimiters,
+    odd_characters,
+    white_space_and_control,
+    several,
+    loopback_lookalikes,
+    shared_hosting,
+    oversize,
+    cross_pairs,
+    around_a_pattern,
 )
-# fmt: on
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
 
 

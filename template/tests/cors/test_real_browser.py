@@ -1,3 +1,4 @@
+# fmt: off
 """A real Chromium does what the dotenv files promise, and what the model of a browser says.
 
 Skipped where Playwright or a browser is missing, unless CORS_REQUIRE_BROWSER=1 is set. CHROMIUM

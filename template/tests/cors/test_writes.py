@@ -1,3 +1,4 @@
+# fmt: off
 """Forged writes never run: a page of another site can send a POST that it may not read."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# fmt: off
 """The application: a FastAPI whose outermost layer is the policy, and rules on a finished app."""
 
 import inspect

@@ -1,3 +1,4 @@
+# fmt: off
 """How a policy is judged: what a rule is, what it looks at, and what it finds."""
 
 import inspect

@@ -1,3 +1,4 @@
+# fmt: off
 """Names and tokens of the Fetch Standard (https://fetch.spec.whatwg.org) and of HTTP (RFC 9110).
 
 Header names are in lower case. The test suite has a copy of its own, on purpose.

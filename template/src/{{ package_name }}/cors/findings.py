@@ -1,3 +1,4 @@
+# fmt: off
 """Findings: what is wrong with a configuration, one readable line for each fault."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# fmt: off
 """The policy at work: Starlette's CORSMiddleware, stricter.
 
 "Fetch" below is the WHATWG Fetch Standard, "other site" an origin that is not allowed. What happens

@@ -1,3 +1,4 @@
+# fmt: off
 """What an origin is: the form that browsers send, and wildcard patterns for many of them.
 
 A browser compares origins byte by byte. So a text counts as an origin only if it is, to the byte,

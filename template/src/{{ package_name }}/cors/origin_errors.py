@@ -1,3 +1,4 @@
+# fmt: off
 """What is wrong with a text that is no origin, what was probably meant, and near misses.
 
 `parse` returns what `origin.exact` reads, or raises an error that says what to write instead. Only

@@ -1,3 +1,4 @@
+# fmt: off
 """The policy: who may call this service from a browser, and how. A value, nothing more."""
 
 from dataclasses import dataclass

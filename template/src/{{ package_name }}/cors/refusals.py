@@ -1,3 +1,4 @@
+# fmt: off
 """Refusals: what the policy refused, told to whoever runs the service.
 
 A browser tells its user that something was blocked, and tells the service nothing. So each refusal

@@ -1,3 +1,4 @@
+# fmt: off
 """The rule book: what a policy must not be, each rule beside the check that finds it.
 
 Ids never change: messages, scripts and reviews refer to them. A new rule takes the next free id.

@@ -1,3 +1,4 @@
+# fmt: off
 """Rules on what a policy is read from: its dotenv files and the variables of the process."""
 
 import re

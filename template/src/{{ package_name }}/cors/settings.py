@@ -1,3 +1,4 @@
+# fmt: off
 """CORSSettings: variables and dotenv files in, a CORSPolicy out, readable errors."""
 
 import logging

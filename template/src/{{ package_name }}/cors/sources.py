@@ -1,3 +1,4 @@
+# fmt: off
 """Where settings come from: the dotenv files of one environment, and the process on top.
 
 Each file is read and parsed once. Later sources win: `.env.<name>`, `.env.<name>.local`, process.

@@ -1,3 +1,4 @@
+# fmt: off
 """Waivers: findings that a team accepts until a day, after a review.
 
     CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com

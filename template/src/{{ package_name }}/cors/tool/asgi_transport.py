@@ -1,3 +1,4 @@
+# fmt: off
 """Calls an ASGI app in this process, as a server would: the transport of the browser model.
 
 Unlike a test client it passes on what it is given, also repeated header lines and control

@@ -1,3 +1,4 @@
+# fmt: off
 """A model of a browser: what it does with a service's responses, after the Fetch Standard.
 
 A `Browser` takes a page's `Fetch`. It sends the preflight if one is due, then the request, and says

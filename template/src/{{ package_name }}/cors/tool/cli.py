@@ -1,3 +1,4 @@
+# fmt: off
 """The commands of a development environment, with `check` among them."""
 
 import sys

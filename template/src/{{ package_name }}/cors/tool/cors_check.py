@@ -1,3 +1,4 @@
+# fmt: off
 """What the Fetch Standard says of headers and responses: the rules that a browser follows.
 
 Docstrings name the algorithms of https://fetch.spec.whatwg.org. A header value is a str with one

@@ -1,34 +1,25 @@
+# fmt: off
 """Rules for `cors check` in a checkout and for the test suite; a service that starts skips them.
 
-They read source code, routes, the recorded answers, the waivers, and what git has.
+They read source code, routes and the waivers. Those on updates are in `update_rules`.
 """
 
 import ast
 import inspect
 import re
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from shlex import quote
 from textwrap import dedent
 from typing import Any
 
-import yaml
 from fastapi.params import Form
 from starlette.routing import Mount, compile_path
 
 from ..app import APP_RULES, AppRoute, app_routes
 from ..audit import (
-    CREDENTIALS,
-    EXPOSED_HEADERS,
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
-    MAX_AGE,
     METHODS,
-    ORIGINS,
-    PUBLIC_PATHS,
-    REQUEST_HEADERS,
     WAIVERS,
     Fault,
     RuleBook,
@@ -37,11 +28,12 @@ from ..audit import (
 )
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS
-from ..findings import ConfigurationError, errors_among
+from ..findings import ConfigurationError
 from ..origin import registrable_domain
 from ..rules import RULES
-from ..sources import PROCESS, DotenvFile, Sources, find_sources, read_list
+from ..sources import PROCESS, DotenvFile, find_sources
 from ..waivers import Waiver
+from .update_rules import UPDATE_RULES, change, find_answers, recorded_answers, update_with
 
 BOOK = RuleBook()
 
@@ -241,196 +233,6 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
         yield Fault(METHODS, ",".join(unused), reason, change(subject, METHODS, [*kept, *missing]))
 
 
-# --- Recorded answers -------------------------------------------------------------------------
-
-UPDATE = "uvx copier update --defaults --data"
-ANSWERS_FILE = ".copier-answers.yml"
-
-# The questions whose answer is in the dotenv file of every environment.
-SHARED_QUESTIONS = {
-    METHODS: "allow_methods",
-    REQUEST_HEADERS: "request_headers",
-    EXPOSED_HEADERS: "exposed_headers",
-    MAX_AGE: "preflight_max_age",
-    PUBLIC_PATHS: "public_paths",
-    GUARD_EXEMPT_PATHS: "guard_exempt_paths",
-}
-
-
-def read_answers(sources: Sources | None) -> Mapping[str, Any]:
-    """Return the recorded answers; none where the file is missing or is no mapping."""
-    if sources is None:
-        return {}
-    try:
-        answers = yaml.safe_load((sources.directory / ANSWERS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return answers if isinstance(answers, dict) else {}
-
-
-def recorded_answers(sources: Sources | None) -> dict[str, tuple[str, str]]:
-    """Return the question and the recorded answer of each variable that has both.
-
-    Leaves out variables whose line in force is in no file of the template.
-    """
-    if sources is None:
-        return {}
-    answers, file = read_answers(sources), f".env.{sources.environment}"
-    questions = {ORIGINS: f"{sources.environment}_origins"} | SHARED_QUESTIONS
-    places = {name: each.where.partition(":")[0] for name, each in sources.variables.items()}
-    return {
-        variable: (question, str(answers[question]))
-        for variable, question in questions.items()
-        if answers.get(question) is not None and places.get(variable, file) == file
-    }
-
-
-def change(subject: Subject, variable: str, listed: list[str]) -> str:
-    """Return how to give a list variable these items, as an instruction.
-
-    A line that says what the recorded answer says is changed in all files by one command.
-    """
-    text, recorded = ",".join(listed), recorded_answers(subject.sources).get(variable)
-    written = subject.variables.get(variable)
-    if recorded and written and items(recorded[1]) == items(written.value):
-        return f"commit, then run {UPDATE} {quote(f'{recorded[0]}={text}')}"
-    return f"write {variable}={text}"
-
-
-@BOOK.rule("CORS037", "W W W")
-def answers_disagree(subject: Subject) -> Iterator[Fault]:
-    """The dotenv file and the recorded answers disagree.
-
-    The next update compares with the recorded answer. It would change this line, or conflict
-    with it.
-
-    bad: CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200
-    good: uvx copier update --defaults --data preflight_max_age=60
-    """
-    for variable, (question, answer) in recorded_answers(subject.sources).items():
-        text = subject.variables[variable].value if variable in subject.variables else answer
-        # A line that a rule refuses is not recorded: the question would refuse it too.
-        if items(text) == items(answer) or is_refused(subject, variable):
-            continue
-        reason = f"is not the recorded answer to {question}, {answer!r}"
-        command = quote(f"{question}={','.join(items(text))}")
-        yield Fault(variable, text, reason, f"record it with {UPDATE} {command}")
-    yield from credentials_disagree(subject, read_answers(subject.sources))
-
-
-def is_refused(subject: Subject, variable: str) -> bool:
-    """Whether a rule refuses what is written for a variable."""
-    return any(each.variable == variable for each in errors_among([*findings_of(subject, RULES)]))
-
-
-def items(text: str) -> list[str]:
-    """Return the items of a list; JSON and blanks make no difference."""
-    try:
-        return read_list(text)
-    except ValueError:
-        return [text]
-
-
-def credentials_disagree(subject: Subject, answers: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find that cookies are allowed where the answer says they are not used, or the reverse."""
-    answer, found = answers.get("credentials"), subject.variables.get(CREDENTIALS)
-    allowed = subject.policy.allow_credentials
-    if answer is None or found is None or allowed == (answer in ("cookies", "both")):
-        return
-    # One answer is for all environments. One that nobody may call has no use for cookies yet.
-    if not allowed and not subject.policy.allow_origins:
-        return
-    bearer = answer in ("bearer", "both")
-    recorded = {(True, True): "both", (True, False): "cookies", (False, True): "bearer"}
-    reason = f"is not what the recorded answer to credentials, {answer!r}, says"
-    fix = f"record it with {UPDATE} credentials={recorded.get((allowed, bearer), 'none')}"
-    yield Fault(CREDENTIALS, found.value, reason, fix)
-
-
-IS_URL = re.compile(r"(?!(git\+)?file:)[\w.@+-]{2,}:")
-# A long name without a password is an access token.
-HAS_PASSWORD = re.compile(r"https?://([^/@]*:[^/@]+|[^/@]{20,})@")
-
-
-@BOOK.rule("CORS045", "W - -")
-def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
-    """The recorded address of the template is a path, or holds a password.
-
-    Updates come from this address. A path exists on one machine only, so neither your colleagues
-    nor the weekly job can update the service. A password is read by all who read the repository.
-
-    bad: _src_path: ../template in .copier-answers.yml
-    good: _src_path: https://git.acme.com/template.git
-    """
-    answers = read_answers(subject.sources)
-    address = str(answers.get("_src_path", ""))
-    edit = f"{ANSWERS_FILE} && rm {ANSWERS_FILE}.bak"
-    if address and not IS_URL.match(address):
-        reason = "is a path on one machine, so nobody else can update this service"
-        url = "https://git.acme.com/template.git"
-        fix = f"record the URL: sed -i.bak 's|^_src_path:.*|_src_path: {url}|' {edit}"
-        yield Fault("_src_path", address, reason, fix, ANSWERS_FILE)
-    elif HAS_PASSWORD.search(address):
-        reason = "holds a password, which all who read the repository can read"
-        fix = f"revoke it, then run: sed -i.bak '/^_src_path:/s|//[^/@]*@|//|' {edit}"
-        shown = re.sub("//[^/@]*@", "//***@", address)
-        yield Fault("_src_path", shown, reason, fix, ANSWERS_FILE)
-
-
-# --- Git --------------------------------------------------------------------------------------
-
-
-@BOOK.rule("CORS042", "E E E")
-def file_not_in_git(subject: Subject) -> Iterator[Fault]:
-    """A dotenv file that git does not have.
-
-    A template update overwrites a dotenv file that git ignores, and nothing brings your lines
-    back. A file that is not added yet is only a warning. The service starts all the same.
-
-    bad: .env* in an ignore file
-    good: !.env.production as the last line of .gitignore
-    """
-    for file in rendered_files(subject):
-        mark = git_mark(file)
-        add = f"git add {file.name} && git commit"
-        if mark == "!!":
-            reason = "is ignored by git, so a template update overwrites your lines for good"
-            fix = f"add !{file.name} as the last line of .gitignore, then run: {add}"
-            yield Fault(file.name, "", reason, fix)
-        elif mark == "??":
-            yield Fault(file.name, "", "is not in git yet", f"run: {add}", severity="warning")
-
-
-def rendered_files(subject: Subject) -> Iterator[Path]:
-    """Yield the files of an environment that updates of the template write."""
-    answers = read_answers(subject.sources)
-    rendered = ("development", *answers.get("environments", ())) if answers else ()
-    for file in subject.files:
-        environment = subject.policy.environment
-        if file.path.name == f".env.{environment}" and environment in rendered:
-            yield file.path
-
-
-def git_mark(file: Path) -> str:
-    """Return `!!` for a file that git ignores, `??` for one that is not added, else nothing.
-
-    Also nothing without git, outside of a repository, and in a folder that is ignored as a whole.
-    """
-    status = ("status", "--porcelain", "--ignored", "--untracked-files=all", "--", file.name)
-    mark = git(file.parent, *status).stdout[:2]
-    ignored_folder = mark == "!!" and not git(file.parent, "check-ignore", "-q", ".").returncode
-    return "" if ignored_folder else mark
-
-
-def git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run git; where there is none, it fails."""
-    command = ["git", *arguments]
-    try:
-        return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    except OSError:
-        return subprocess.CompletedProcess(command, returncode=127, stdout="", stderr="")
-
-
 # --- Waivers ----------------------------------------------------------------------------------
 
 # Longer than a year, nobody remembers why. A day more, for leap years.
@@ -522,7 +324,7 @@ def comment_block(file: DotenvFile, number: int) -> Iterator[str]:
 
 # --- cors check -------------------------------------------------------------------------------
 
-ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))
+ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *UPDATE_RULES, *BOOK], key=lambda rule: rule.id))
 
 
 def check(name: str | None = None, *, with_app: bool = True) -> Environment:
@@ -533,14 +335,15 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
     """
     found = examine(name, with_app=with_app, rules=ALL_RULES)
     try:
-        questions = recorded_answers(find_sources(found.name))
+        sources = find_sources(found.name)
     except ConfigurationError:
         return found
+    questions, (file, _) = recorded_answers(sources), find_answers(sources)
     findings = []
     for each in found.findings:
-        if each.variable in questions and UPDATE not in each.fix and not each.until:
+        if each.variable in questions and "copier update" not in each.fix and not each.until:
             question, _ = questions.pop(each.variable)
-            fix = f"{each.fix}; then record the line with {UPDATE} {question}=…"
+            fix = f"{each.fix}; then record the line with {update_with(file, question, '…')}"
             each = replace(each, fix=fix)
         findings.append(each)
     return replace(found, findings=tuple(findings))

@@ -1,3 +1,4 @@
+# fmt: off
 """`cors explain`: which step of the browser fails, why, and which line to change, printed."""
 
 import textwrap

@@ -1,3 +1,4 @@
+# fmt: off
 """`cors explain --message`: what a text from a browser's console means.
 
 The messages and their causes are in console_messages.toml. A message that is recognised is held

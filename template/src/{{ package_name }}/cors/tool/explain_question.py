@@ -1,3 +1,4 @@
+# fmt: off
 """The question that `cors explain` answers: how it is read, and what becomes of it.
 
 `read_question` reads what somebody typed: a URL for an origin, a path without its slash. `explain`

@@ -1,3 +1,4 @@
+# fmt: off
 """`cors lab`: start the service with pages at its local origins, and compare in a real browser.
 
 Three servers run until Ctrl-C: the service, the pages at the allowed local origins and at one other

@@ -1,3 +1,4 @@
+# fmt: off
 """The table of `cors lab`: its requests, and what the policy and the service say to each.
 
 Every row is one request. A cell is that request from one page, with or without credentials. The

@@ -1,3 +1,4 @@
+# fmt: off
 """`cors probe`: ask a deployed service what its policy promises, and compare the responses.
 
 Proxies and caches stand between a service and browsers, and the deployed release may be older than

@@ -1,3 +1,4 @@
+# fmt: off
 """What the responses of a deployed service show: the findings of `cors probe`, each with its cause.
 
 The causes are tried in the order in which they stand here. What one explains, the next ones do not

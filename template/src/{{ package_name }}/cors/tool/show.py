@@ -1,3 +1,4 @@
+# fmt: off
 """How the tools print, and what `cors check`, `cors show` and `cors rules` print."""
 
 import json
