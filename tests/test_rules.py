@@ -20,6 +20,7 @@ from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
 from service.cors.tool import development_rules
 from service.cors.tool.development_rules import ALL_RULES
+from service.cors.tool.show import rule_texts
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -746,12 +747,19 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
 
 def test_what_the_book_calls_good_is_good_and_bad_is_bad(tmp_path: Path) -> None:
     """The examples of `cors rules` are judged like anybody's dotenv file."""
+    for rule, text in rule_texts().items():
+        bad, good = text["bad"], text["good"]
+        is_line = bad.startswith("CORS_") and " while " not in bad and "@" not in bad
+        if is_line and rule != "CORS027":
+            found = findings(tmp_path, "production", tuple(bad.split(" with ")))
+            assert rule in {each.rule for each in found}, bad
+        if good.startswith("CORS_"):
+            found = findings(tmp_path, "production", (good,))
+            assert rule not in {each.rule for each in found}, good
+
+
+def test_every_rule_has_its_text() -> None:
+    assert [*rule_texts()] == [rule.id for rule in ALL_RULES]
     for rule in ALL_RULES:
-        if rule.bad.startswith("CORS_") and " while " not in rule.bad and "@" not in rule.bad:
-            bad = tuple(rule.bad.split(" with "))
-            if rule.id not in ("CORS027",):
-                found = findings(tmp_path, "production", bad)
-                assert rule.id in {each.rule for each in found}, rule.bad
-        if rule.good.startswith("CORS_"):
-            found = findings(tmp_path, "production", (rule.good,))
-            assert rule.id not in {each.rule for each in found}, rule.good
+        assert rule.title
+        assert {*rule_texts()[rule.id]} == {"why", "bad", "good", *["ask"] * rule.waivable}

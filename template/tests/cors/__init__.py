@@ -42,6 +42,7 @@ MANAGED = (
     "src/*/cors/tool/lab_plan.py",
     "src/*/cors/tool/probe.py",
     "src/*/cors/tool/probe_findings.py",
+    "src/*/cors/tool/rules.toml",
     "src/*/cors/tool/show.py",
     "src/*/cors/tool/update_rules.py",
     "src/*/cors/waivers.py",

@@ -114,15 +114,7 @@ APP_RULES = RuleBook()
 
 @APP_RULES.rule("CORS034", "E E E")
 def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
-    """Two policies, or one that is not outermost.
-
-    A second CORSMiddleware answers with a policy that nobody audited. A policy inside other
-    middleware leaves their responses, and every crash, without headers. An app cannot see what
-    wraps or mounts it, so it starts all the same; `cors check` and the test suite find that.
-
-    bad: app.add_middleware(CORSMiddleware, allow_origins=[...])
-    good: app = CORSFastAPI(cors=settings.cors_policy())
-    """
+    """Two policies, or one that is not outermost."""
     app = subject.app
     if app is None:
         return
@@ -170,16 +162,9 @@ def route_name(route: Any, name: str) -> str:
     return f"{name}.route({getattr(route, 'path', '')!r})"
 
 
-@APP_RULES.rule("CORS027", "W E E", "Do only programs outside of browsers send these tokens?")
+@APP_RULES.rule("CORS027", "W E E", waivable=True)
 def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
-    """Bearer tokens without the Authorization header.
-
-    Browsers ask for Authorization by name. Without it, every call with a token fails at its
-    preflight.
-
-    bad: CORS_ALLOW_HEADERS=Content-Type
-    good: CORS_ALLOW_HEADERS=Authorization,Content-Type
-    """
+    """Bearer tokens without the Authorization header."""
     policy = subject.policy
     allowed = {header.lower() for header in policy.allow_headers}
     if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):

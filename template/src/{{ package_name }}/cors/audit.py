@@ -1,7 +1,6 @@
 # fmt: off
 """How a policy is judged: what a rule is, what it looks at, and what it finds."""
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -111,20 +110,16 @@ Check = Callable[[Subject], Iterable[Fault]]
 class Rule:
     """One rule.
 
-    `severities` has a letter for local, shared and production environments, in this order. `bad`
-    and `good` are lines of a dotenv file or of code. `check` yields a fault wherever the rule is
-    broken; it is None where the fault is found before there is a policy, when variables are read.
-    `ask` is what a reviewer of a waiver should ask; empty where the rule cannot be waived.
+    `severities` has a letter for local, shared and production environments, in this order. `check`
+    yields a fault wherever the rule is broken; it is None where the fault is found before there is
+    a policy, when variables are read. `waivable`: a waiver may accept a finding until a day.
     """
 
     id: str
     severities: str
     title: str
-    why: str
-    bad: str
-    good: str
     check: Check | None = None
-    ask: str = ""
+    waivable: bool = False
 
     def severity(self, strictness: Strictness) -> Severity | None:
         """Return what breaking the rule means in an environment of this strictness."""
@@ -134,20 +129,16 @@ class Rule:
 class RuleBook(list[Rule]):
     """Rules, each declared with its check: `@BOOK.rule("CORS010", "- W E")`.
 
-    The docstring of the check is the text of the rule: its title, why, a bad and a good example.
-    A rule that can be waived has a third argument, the question for the reviewer.
+    The docstring of the check is the title. What else there is to say is in `tool/rules.toml`.
     """
 
-    def rule(self, id: str, severities: str, ask: str = "") -> Callable[[Check], Check]:
+    def rule(self, id: str, severities: str, *, waivable: bool = False) -> Callable[[Check], Check]:
         """Return a decorator that adds a rule with the decorated function as its check."""
 
         def add(check: Check) -> Check:
             # Python's option -OO removes docstrings.
-            text = inspect.cleandoc(check.__doc__ or ".\n\nbad: \ngood: ")
-            told, _, examples = text.rpartition("bad: ")
-            title, _, why = told.partition(".\n\n")
-            bad, _, good = examples.partition("\ngood: ")
-            self.append(Rule(id, severities, title, " ".join(why.split()), bad, good, check, ask))
+            title = (check.__doc__ or "").removesuffix(".")
+            self.append(Rule(id, severities, title, check, waivable))
             return check
 
         return add
@@ -170,5 +161,5 @@ def findings_of(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]:
                 fix=fault.fix,
                 where=fault.where or (variable.where if variable else ""),
             )
-            can_be_waived = bool(rule.ask) and not fault.is_final
+            can_be_waived = rule.waivable and not fault.is_final
             yield waive(finding, subject.waivers, can_be_waived=can_be_waived)

@@ -85,81 +85,26 @@ def fix_of(error: OriginError, subject: Subject) -> str:
     return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
 
-# No origin in any environment: id, title, why, a bad and a good example.
-MALFORMED = (
-    (
-        "CORS003",
-        "A wildcard among the origins",
-        "* lets every site in the world read every response, and nobody reviews it again. An API "
-        "that is open on purpose says so path by path, and never with credentials.",
-        "CORS_ALLOWED_ORIGINS=*",
-        "CORS_PUBLIC_PATHS=/",
-    ),
-    (
-        "CORS005",
-        "An opaque origin",
-        "Every sandboxed frame, data: page and local file sends the origin null. Allowing it "
-        "allows anybody.",
-        "CORS_ALLOWED_ORIGINS=null",
-        "CORS_ALLOWED_ORIGINS=http://localhost:5173",
-    ),
-    (
-        "CORS006",
-        "Not an origin",
-        "A browser sends scheme://host[:port] and nothing after it. An entry with a slash, a path, "
-        "a query, user info or quotes never equals what is sent, so it allows nobody.",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com/",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-    ),
-    (
-        "CORS007",
-        "An origin in a form that browsers do not send",
-        "Browsers send lower case, no default port, Unicode hosts as punycode, and addresses in "
-        "one notation. Any other spelling never matches.",
-        "CORS_ALLOWED_ORIGINS=https://App.acme.com:443",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-    ),
-    (
-        "CORS008",
-        "No scheme, or one that no front end has",
-        "app.acme.com is a host: http and https on it are two origins. Besides these two, only the "
-        "schemes of app shells and browser extensions send an origin.",
-        "CORS_ALLOWED_ORIGINS=app.acme.com",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-    ),
-    (
-        "CORS015",
-        "A wildcard anywhere else",
-        "Only one * in the first label can be judged. In the scheme, in a later label, twice, or "
-        "in an address it matches hosts that nobody listed.",
-        "CORS_ALLOWED_ORIGINS=https://app.*.com",
-        "CORS_ALLOWED_ORIGINS=https://*.acme.com",
-    ),
-    (
-        "CORS016",
-        "A wildcard port on a host that is not loopback",
-        "Every port of a host is an origin of its own, often with another owner.",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com:*",
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com:8443",
-    ),
-)
-# Of what is no origin, a waiver can only accept a scheme of an app's own, as in myshop://app.
-ASK = {"CORS008": "Which app has this scheme, and is this the origin that it sends?"}
+# What is no origin in any environment.
+MALFORMED = {
+    "CORS003": "A wildcard among the origins",
+    "CORS005": "An opaque origin",
+    "CORS006": "Not an origin",
+    "CORS007": "An origin in a form that browsers do not send",
+    "CORS008": "No scheme, or one that no front end has",
+    "CORS015": "A wildcard anywhere else",
+    "CORS016": "A wildcard port on a host that is not loopback",
+}
 BOOK.extend(
-    Rule(rule, "E E E", title, why, bad, good, malformed(rule), ASK.get(rule, ""))
-    for rule, title, why, bad, good in MALFORMED
+    # A waiver can only accept a scheme of an app's own, as in myshop://app.
+    Rule(id, "E E E", title, malformed(id), waivable=id == "CORS008")
+    for id, title in MALFORMED.items()
 )
 
 
 @BOOK.rule("CORS002", "W E E")
 def origins_not_set(subject: Subject) -> Iterator[Fault]:
-    """CORS_ALLOWED_ORIGINS is not set.
-
-    Nobody said who may call. Set to nothing is an answer: no other site may.
-
-    bad: # CORS_ALLOWED_ORIGINS=
-    good: CORS_ALLOWED_ORIGINS=
-    """
+    """CORS_ALLOWED_ORIGINS is not set."""
     if subject.sources and ORIGINS not in subject.variables:
         yield Fault(
             ORIGINS,
@@ -179,32 +124,18 @@ def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
             yield text, f"remove it; {https} is listed already" if listed else f"write {https}"
 
 
-@BOOK.rule("CORS009", "W E E", "Who is on this network, and when will there be https?")
+@BOOK.rule("CORS009", "W E E", waivable=True)
 def plain_http_with_credentials(subject: Subject) -> Iterator[Fault]:
-    """Plain http with credentials.
-
-    Anyone on the network path can put a script into a page that comes over http, and that
-    script may then call with the user's cookies.
-
-    bad: CORS_ALLOWED_ORIGINS=http://app.acme.com with CORS_ALLOW_CREDENTIALS=true
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """Plain http with credentials."""
     if subject.policy.allow_credentials:
         for text, fix in plain_http(subject):
             reason = "is plain http while credentials are allowed"
             yield Fault(ORIGINS, text, reason, f"{fix}, or set {CREDENTIALS}=false")
 
 
-@BOOK.rule("CORS010", "- W E", "Who is on this network, and when will there be https?")
+@BOOK.rule("CORS010", "- W E", waivable=True)
 def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
-    """Plain http.
-
-    A page that comes over http can be changed on the way. Anyone on the network path can read
-    what the page can read.
-
-    bad: CORS_ALLOWED_ORIGINS=http://app.acme.com
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """Plain http."""
     if not subject.policy.allow_credentials:
         for text, fix in plain_http(subject):
             yield Fault(ORIGINS, text, "is plain http", fix)
@@ -218,16 +149,9 @@ SHELLS = {
 }
 
 
-@BOOK.rule("CORS011", "- W E", "Which programs can listen there, and may each of them call?")
+@BOOK.rule("CORS011", "- W E", waivable=True)
 def private_address(subject: Subject) -> Iterator[Fault]:
-    """A loopback, private or link-local address.
-
-    It is a different machine for every user. Any program that listens there becomes one of your
-    front ends.
-
-    bad: CORS_ALLOWED_ORIGINS=http://localhost:3000
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """A loopback, private or link-local address."""
     for text, site in subject.sites:
         if site.is_loopback or site.is_private:
             kind = "a loopback" if site.is_loopback else "a private"
@@ -238,32 +162,18 @@ def private_address(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, fix)
 
 
-@BOOK.rule("CORS012", "- W W", "Who can put a page on a host below this domain?")
+@BOOK.rule("CORS012", "- W W", waivable=True)
 def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
-    """A wildcard for a whole label.
-
-    Every present and future host directly below the domain may call. One forgotten subdomain is
-    enough.
-
-    bad: CORS_ALLOWED_ORIGINS=https://*.acme.com
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com,https://www.acme.com
-    """
+    """A wildcard for a whole label."""
     for text, pattern in subject.patterns:
         if pattern.kind == "label":
             reason = "lets every host directly below the domain call"
             yield Fault(ORIGINS, text, reason, "list the hosts that need it one by one")
 
 
-@BOOK.rule("CORS013", "W W E", "Who can register a name that fits, and what could its pages read?")
+@BOOK.rule("CORS013", "W W E", waivable=True)
 def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
-    """A wildcard for part of a label.
-
-    Every name that fits may call, whoever registers it. Acceptable for previews on a domain of
-    your own that hold nothing of value, never for production.
-
-    bad: CORS_ALLOWED_ORIGINS=https://app-*-team.acme.dev
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """A wildcard for part of a label."""
     for text, pattern in subject.patterns:
         # Under a public suffix, CORS014 says it.
         if pattern.kind == "partial" and not pattern.is_under_public_suffix:
@@ -271,17 +181,9 @@ def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, "list the exact origins")
 
 
-@BOOK.rule("CORS014", "W E E", "What could anybody read who takes a name that fits?")
+@BOOK.rule("CORS014", "W E E", waivable=True)
 def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
-    """A wildcard directly under a public suffix.
-
-    Anybody can register a name under a public suffix such as com, co.uk or vercel.app. The
-    pattern lets all of them in. Without credentials it is a warning in preview, if fixed text
-    stands before and after the *. With credentials there is no waiver.
-
-    bad: CORS_ALLOWED_ORIGINS=https://*.vercel.app
-    good: CORS_ALLOWED_ORIGINS=https://acme-shop.vercel.app
-    """
+    """A wildcard directly under a public suffix."""
     credentials = subject.policy.allow_credentials
     is_preview = subject.policy.environment == "preview" and not credentials
     for text, pattern in subject.patterns:
@@ -301,13 +203,7 @@ def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS029", "W W W")
 def duplicate_origin(subject: Subject) -> Iterator[Fault]:
-    """A duplicate origin.
-
-    It is listed twice, or a pattern covers it. Removing one entry would not remove it.
-
-    bad: CORS_ALLOWED_ORIGINS=https://*.acme.com,https://app.acme.com
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """A duplicate origin."""
     seen: set[str] = set()
     patterns = [pattern for _, pattern in subject.patterns]
     for text, entry in subject.entries:
@@ -320,16 +216,9 @@ def duplicate_origin(subject: Subject) -> Iterator[Fault]:
                 yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
 
 
-@BOOK.rule("CORS032", "- W E", "Whose name server answers for this name?")
+@BOOK.rule("CORS032", "- W E", waivable=True)
 def placeholder_host(subject: Subject) -> Iterator[Fault]:
-    """A placeholder host.
-
-    example.com and similar names belong to nobody who calls this service. Somebody meant to
-    replace it.
-
-    bad: CORS_ALLOWED_ORIGINS=https://app.example.com
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """A placeholder host."""
     for text, site in subject.sites:
         if site.is_placeholder:
             reason = "is a placeholder host that belongs to nobody"
@@ -346,13 +235,7 @@ def is_name(text: str) -> bool:
 
 @BOOK.rule("CORS017", "E E E")
 def impossible_method(subject: Subject) -> Iterator[Fault]:
-    """A method that no script can send.
-
-    CONNECT, TRACE and TRACK are forbidden to scripts, and a method is a single token.
-
-    bad: CORS_ALLOW_METHODS=GET,TRACE
-    good: CORS_ALLOW_METHODS=GET
-    """
+    """A method that no script can send."""
     for method in subject.policy.allow_methods:
         if not is_name(method):
             fix = "write methods as GET,POST, separated by commas"
@@ -363,13 +246,7 @@ def impossible_method(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS018", "E E E")
 def lower_case_method(subject: Subject) -> Iterator[Fault]:
-    """A standard method in lower case.
-
-    Methods are compared letter by letter, and browsers send them in upper case.
-
-    bad: CORS_ALLOW_METHODS=put
-    good: CORS_ALLOW_METHODS=PUT
-    """
+    """A standard method in lower case."""
     for method in subject.policy.allow_methods:
         if method != method.upper() and method.upper() in STANDARD_METHODS:
             reason = "is not written as browsers send it"
@@ -378,14 +255,7 @@ def lower_case_method(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS019", "E E E")
 def impossible_request_header(subject: Subject) -> Iterator[Fault]:
-    """A request header that no script can set.
-
-    Cookie, Host, Sec-* and similar names belong to the browser, Access-Control-Allow-* to the
-    response. Listing them grants nothing and hides a misunderstanding.
-
-    bad: CORS_ALLOW_HEADERS=Cookie
-    good: CORS_ALLOW_HEADERS=Authorization,Content-Type
-    """
+    """A request header that no script can set."""
     for header in subject.policy.allow_headers:
         name, fix = header.lower(), f"remove {header}"
         if not is_name(header):
@@ -400,15 +270,9 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
             yield Fault(REQUEST_HEADERS, header, "is a response header of the policy itself", fix)
 
 
-@BOOK.rule("CORS020", "W W W", "Which routes read it, and who may use those methods?")
+@BOOK.rule("CORS020", "W W W", waivable=True)
 def method_override(subject: Subject) -> Iterator[Fault]:
-    """A header that overrides the method.
-
-    With it, a simple POST, which needs no preflight, becomes the DELETE that would need one.
-
-    bad: CORS_ALLOW_HEADERS=X-HTTP-Method-Override
-    good: CORS_ALLOW_METHODS=DELETE
-    """
+    """A header that overrides the method."""
     for header in subject.policy.allow_headers:
         if header.lower() in METHOD_OVERRIDE_HEADERS:
             reason = "lets a POST act as a method that was not allowed"
@@ -427,15 +291,9 @@ def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
         yield EXPOSED_HEADERS, "X-Total-Count"
 
 
-@BOOK.rule("CORS021", "W W E", "Why can the names not be listed?")
+@BOOK.rule("CORS021", "W W E", waivable=True)
 def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
-    """A wildcard among methods or request headers.
-
-    Allow what is used and no more: a list can be reviewed, * cannot.
-
-    bad: CORS_ALLOW_METHODS=*
-    good: CORS_ALLOW_METHODS=GET,POST
-    """
+    """A wildcard among methods or request headers."""
     for variable, example in wildcards(subject):
         if variable != EXPOSED_HEADERS and not subject.policy.allow_credentials:
             yield Fault(variable, "*", "allows whatever is asked", f"list what is used: {example}")
@@ -443,14 +301,7 @@ def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS022", "E E E")
 def wildcard_with_credentials(subject: Subject) -> Iterator[Fault]:
-    """A wildcard where credentials are allowed.
-
-    With credentials, browsers read * as the name of a method or header called *. It grants
-    nothing.
-
-    bad: CORS_ALLOW_HEADERS=* with CORS_ALLOW_CREDENTIALS=true
-    good: CORS_ALLOW_HEADERS=Content-Type
-    """
+    """A wildcard where credentials are allowed."""
     for variable, example in wildcards(subject):
         if subject.policy.allow_credentials:
             reason = "is read literally by browsers where credentials are allowed"
@@ -459,13 +310,7 @@ def wildcard_with_credentials(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS023", "E E E")
 def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
-    """A response header that cannot be exposed.
-
-    Set-Cookie is never shown to scripts, and a request header is not in the response.
-
-    bad: CORS_EXPOSE_HEADERS=Set-Cookie
-    good: CORS_EXPOSE_HEADERS=X-Total-Count
-    """
+    """A response header that cannot be exposed."""
     for header in subject.policy.expose_headers:
         name = header.lower()
         if header != "*" and not is_name(header):
@@ -480,13 +325,7 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS024", "W W W")
 def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
-    """A response header that is readable anyway.
-
-    Cache-Control, Content-Type and five others need no listing.
-
-    bad: CORS_EXPOSE_HEADERS=Content-Type
-    good: CORS_EXPOSE_HEADERS=
-    """
+    """A response header that is readable anyway."""
     for header in subject.policy.expose_headers:
         if header.lower() in SAFELISTED_RESPONSE_HEADERS:
             yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
@@ -497,60 +336,33 @@ def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS025", "E E E")
 def impossible_max_age(subject: Subject) -> Iterator[Fault]:
-    """A maximum age that is not a number of seconds up to a day.
-
-    Browsers ignore what they cannot read and fall back to five seconds.
-
-    bad: CORS_MAX_AGE=1h
-    good: CORS_MAX_AGE=3600
-    """
+    """A maximum age that is not a number of seconds up to a day."""
     if not 0 <= subject.policy.max_age <= LONGEST_MAX_AGE:
         reason = f"is not between 0 and {LONGEST_MAX_AGE} seconds"
         fix = f"write a whole number of seconds, such as {CHROMIUM_MAX_AGE}"
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, fix)
 
 
-@BOOK.rule("CORS026", "W W W", "Which browsers keep it longer, and who waits for a change?")
+@BOOK.rule("CORS026", "W W W", waivable=True)
 def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
-    """A maximum age above Chromium's limit.
-
-    Chromium remembers a preflight's answer for at most 7200 seconds and ignores the rest.
-
-    bad: CORS_MAX_AGE=86400
-    good: CORS_MAX_AGE=7200
-    """
+    """A maximum age above Chromium's limit."""
     if CHROMIUM_MAX_AGE < subject.policy.max_age <= LONGEST_MAX_AGE:
         reason = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium keeps"
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
 
 
-@BOOK.rule("CORS028", "W W W", "Which front end will come, and when?")
+@BOOK.rule("CORS028", "W W W", waivable=True)
 def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
-    """Credentials that nobody can use.
-
-    Credentials are allowed, but no origin is.
-
-    bad: CORS_ALLOWED_ORIGINS= with CORS_ALLOW_CREDENTIALS=true
-    good: CORS_ALLOW_CREDENTIALS=false
-    """
+    """Credentials that nobody can use."""
     nobody = not subject.policy.allow_origins and ORIGINS not in subject.unread
     if subject.policy.allow_credentials and nobody:
         reason = "allows credentials, but no origin may call"
         yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
-@BOOK.rule("CORS040", "W E E", "What else keeps another site's form from writing?")
+@BOOK.rule("CORS040", "W E E", waivable=True)
 def unguarded_writes(subject: Subject) -> Iterator[Fault]:
-    """Credentials without the write guard.
-
-    CORS hides a response from a page of another site. It does not keep that page's form from
-    being sent, with the user's cookies, and carried out. CORS_GUARD_WRITES=report only logs what
-    true would refuse: the service starts with a warning, and where credentials are allowed,
-    `cors check` and the test suite fail until it is true.
-
-    bad: CORS_GUARD_WRITES=false with CORS_ALLOW_CREDENTIALS=true
-    good: CORS_GUARD_WRITES=true
-    """
+    """Credentials without the write guard."""
     if subject.policy.report_writes:
         reason = "only logs the writes of other sites, and lets them run"
         fix = "write true when the log holds no write that has to pass"
@@ -570,16 +382,9 @@ def unguarded_writes(subject: Subject) -> Iterator[Fault]:
         yield Fault(GUARD_WRITES, "false", reason, f"add {GUARD_WRITES}=true, {instead}", where)
 
 
-@BOOK.rule("CORS004", "W E E", "May every site read everything that is served without cookies?")
+@BOOK.rule("CORS004", "W E E", waivable=True)
 def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
-    """Everything is public while credentials are allowed.
-
-    A service whose every path is open to every site has no use for cookies. A service with
-    cookies is not public as a whole.
-
-    bad: CORS_PUBLIC_PATHS=/ with CORS_ALLOW_CREDENTIALS=true
-    good: CORS_PUBLIC_PATHS=/catalogue
-    """
+    """Everything is public while credentials are allowed."""
     if subject.policy.allow_credentials and "/" in subject.policy.public_paths:
         reason = "opens every path to every site while credentials are allowed"
         fix = f"list the public prefixes, such as /catalogue, or set {CREDENTIALS}=false"
@@ -588,14 +393,7 @@ def public_root_with_credentials(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS039", "E E E")
 def impossible_public_path(subject: Subject) -> Iterator[Fault]:
-    """A public path that is no path prefix.
-
-    A prefix begins with a slash and has no query, no wildcard and no empty or dotted segment.
-    Anything else would never match, or match more than it says.
-
-    bad: CORS_PUBLIC_PATHS=public/*
-    good: CORS_PUBLIC_PATHS=/public
-    """
+    """A public path that is no path prefix."""
     for path in subject.policy.public_paths:
         if reason := path_fault(path):
             yield Fault(PUBLIC_PATHS, path, reason, "write a plain prefix, such as /public")
@@ -614,15 +412,7 @@ def path_fault(path: str) -> str:
 
 @BOOK.rule("CORS049", "E E E")
 def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
-    """An exempt path that is no single path.
-
-    The write guard lets every site post a form to an exempt path, with the user's cookies. So it is
-    the one path of a login callback, written exactly as its route: no prefix and no pattern. Under
-    a public path, every site could read the response as well.
-
-    bad: CORS_GUARD_EXEMPT_PATHS=/auth/*
-    good: CORS_GUARD_EXEMPT_PATHS=/auth/callback
-    """
+    """An exempt path that is no single path."""
     public = tuple(each.removesuffix("/") + "/" for each in subject.policy.public_paths)
     for path in subject.policy.guard_exempt_paths:
         reason = path_fault(path)
@@ -641,13 +431,7 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS053", "E E E")
 def unreadable_waiver(subject: Subject) -> Iterator[Fault]:
-    """A waiver that cannot be read.
-
-    It would accept nothing, and nobody would notice.
-
-    bad: CORS_WAIVERS=CORS012:31.1.2027:https://*.acme.com
-    good: CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com
-    """
+    """A waiver that cannot be read."""
     for text in subject.policy.waivers:
         if read_waiver(text) is None:
             reason = "is not a rule, its last day and the exact value, with colons between"

@@ -18,35 +18,14 @@ ABOUT_THE_POLICY = re.compile(
 
 # The first two are found when the variables are read, before there is a policy.
 FILE_RULES += [
-    Rule(
-        "CORS001",
-        "E E E",
-        "A list variable is not a list of strings",
-        'A list is written a,b or as JSON, ["a","b"]. With half a pair of quotes or brackets, '
-        "something else was meant than would be read.",
-        'CORS_ALLOWED_ORIGINS=["https://app.acme.com"',
-        "CORS_ALLOWED_ORIGINS=https://app.acme.com",
-    ),
-    Rule(
-        "CORS038",
-        "E E E",
-        "A switch that is neither true nor false",
-        "A switch is written true or false. Guessing could turn credentials on.",
-        "CORS_ALLOW_CREDENTIALS=maybe",
-        "CORS_ALLOW_CREDENTIALS=false",
-    ),
+    Rule("CORS001", "E E E", "A list variable is not a list of strings"),
+    Rule("CORS038", "E E E", "A switch that is neither true nor false"),
 ]
 
 
-@FILE_RULES.rule("CORS030", "W E E", "Which other program reads it?")
+@FILE_RULES.rule("CORS030", "W E E", waivable=True)
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
-    """An unknown CORS_ variable.
-
-    Nothing reads a misspelt name, so the setting that it was meant for keeps its default.
-
-    bad: CORS_ALLOW_ORIGINS=https://app.acme.com
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """An unknown CORS_ variable."""
     ours = {letters(name) for name in FIELDS}
     for name, variable in subject.variables.items():
         # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
@@ -78,13 +57,7 @@ def letters(name: str) -> str:
 
 @FILE_RULES.rule("CORS031", "E E E")
 def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
-    """An unknown environment.
-
-    Without a dotenv file or variables in the process there is no policy to enforce.
-
-    bad: ENVIRONMENT=prod
-    good: ENVIRONMENT=production
-    """
+    """An unknown environment."""
     for file in subject.files:
         for variable in file.variables:
             if variable.name == "ENVIRONMENT" and variable.value != subject.policy.environment:
@@ -95,14 +68,7 @@ def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
 
 @FILE_RULES.rule("CORS033", "E E E")
 def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
-    """Merge markers in a dotenv file, or a .rej file beside it.
-
-    An update and you changed the same lines. Both versions are in the file, or yours is in the
-    .rej file beside it. Reading the file would silently take one of them.
-
-    bad: <<<<<<< before updating
-    good: CORS_ALLOWED_ORIGINS=https://app.acme.com
-    """
+    """Merge markers in a dotenv file, or a .rej file beside it."""
     for file in subject.files:
         name = file.path.name
         for number, line in enumerate(file.text.splitlines(), start=1):
@@ -119,14 +85,7 @@ def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
 
 @FILE_RULES.rule("CORS041", "E E E")
 def unread_line(subject: Subject) -> Iterator[Fault]:
-    """A line of a dotenv file that is not read.
-
-    A quote that is never closed makes a line unreadable, or swallows the lines after it. The
-    line of another file, or the default, would be in force instead.
-
-    bad: CORS_GUARD_WRITES="true
-    good: CORS_GUARD_WRITES=true
-    """
+    """A line of a dotenv file that is not read."""
     for file in subject.files:
         for line in unread_lines(file):
             reason = "is not read: a quote is not closed, there is no =, or something follows"
@@ -150,15 +109,7 @@ def unread_lines(file: DotenvFile) -> Iterator[Variable]:
 
 @FILE_RULES.rule("CORS043", "E E E")
 def expandable_value(subject: Subject) -> Iterator[Fault]:
-    """A $ in a variable of the policy.
-
-    python-dotenv replaces ${NAME}, even in single quotes, and with nothing if NAME is not set.
-    Docker and Kubernetes pass it on unchanged, so one file would mean two policies. Your own
-    variables may use it.
-
-    bad: CORS_PUBLIC_PATHS=${PREFIX}/
-    good: CORS_PUBLIC_PATHS=/v1/public
-    """
+    """A $ in a variable of the policy."""
     in_process = [each for each in subject.variables.values() if each.where == PROCESS]
     in_files = [each for file in subject.files for each in file.variables]
     for variable in filter(is_of_policy, [*in_files, *in_process]):
@@ -170,14 +121,7 @@ def expandable_value(subject: Subject) -> Iterator[Fault]:
 
 @FILE_RULES.rule("CORS044", "E E E")
 def repeated_variable(subject: Subject) -> Iterator[Fault]:
-    """A variable of the policy that is set twice in one file.
-
-    Some programs take the first line, some the last, some only the name in upper case. Whoever
-    reads the file believes the line that they see.
-
-    bad: CORS_MAX_AGE=60 with cors_max_age=600
-    good: CORS_MAX_AGE=600
-    """
+    """A variable of the policy that is set twice in one file."""
     for file in subject.files:
         first: dict[str, Variable] = {}
         for variable in filter(is_of_policy, file.variables):

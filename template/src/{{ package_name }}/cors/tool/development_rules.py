@@ -40,16 +40,9 @@ BOOK = RuleBook()
 # --- Cookies ----------------------------------------------------------------------------------
 
 
-@BOOK.rule("CORS036", "W W E", "Do only pages of the service's own site need this cookie?")
+@BOOK.rule("CORS036", "W W E", waivable=True)
 def cookie_never_sent(subject: Subject) -> Iterator[Fault]:
-    """A cookie that could never be sent cross-site.
-
-    From another site, browsers send a cookie only with SameSite=None, and they accept that only
-    together with Secure.
-
-    bad: response.set_cookie("session", value, samesite="lax")
-    good: response.set_cookie("session", value, samesite="none", secure=True)
-    """
+    """A cookie that could never be sent cross-site."""
     # Which site the service is on is not known here.
     # But where the front ends are of two sites, one of them is another site; and
     # SameSite=None without Secure is refused everywhere.
@@ -117,14 +110,7 @@ def calls_of(method: str, endpoint: Any) -> Iterator[tuple[ast.Call, ast.expr]]:
 
 @BOOK.rule("CORS050", "W E E")
 def exempt_path_without_route(subject: Subject) -> Iterator[Fault]:
-    """An exempt path that is no POST route.
-
-    The path has to be written exactly as the app routes it, with or without its final slash.
-    Otherwise the form of a login provider is refused all the same. The service starts with it.
-
-    bad: CORS_GUARD_EXEMPT_PATHS=/auth/callback with @router.post("/auth/callback/")
-    good: CORS_GUARD_EXEMPT_PATHS=/auth/callback/
-    """
+    """An exempt path that is no POST route."""
     if subject.app is None:
         return
     for path in subject.policy.guard_exempt_paths:
@@ -152,14 +138,7 @@ def is_in_a_mount(path: str, app: Any) -> bool:
 
 @BOOK.rule("CORS051", "W W W")
 def exempt_route_reads_json(subject: Subject) -> Iterator[Fault]:
-    """An exempt path whose route reads JSON.
-
-    Only forms pass the write guard there. A route that reads the body as JSON, whatever its
-    Content-Type says, takes JSON from every site, with the user's cookies.
-
-    bad: CORS_GUARD_EXEMPT_PATHS=/auth/callback while its route calls request.json()
-    good: form = await request.form()
-    """
+    """An exempt path whose route reads JSON."""
     for path in subject.policy.guard_exempt_paths:
         if any(reads_json(route) for route in post_routes(path, subject.app)):
             reason = "is exempt from the write guard for forms, but its route reads JSON"
@@ -185,13 +164,7 @@ def body_of(dependant: Any) -> Iterator[Any]:
 
 @BOOK.rule("CORS052", "W W W")
 def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
-    """An exempt path without the write guard.
-
-    Nothing refuses the writes of other sites, so there is nothing to be exempt from.
-
-    bad: CORS_GUARD_EXEMPT_PATHS=/auth/callback while CORS_GUARD_WRITES=false
-    good: CORS_GUARD_WRITES=true
-    """
+    """An exempt path without the write guard."""
     policy = subject.policy
     if policy.guard_exempt_paths and not (policy.guard_writes or policy.report_writes):
         reason = f"has no effect, because {GUARD_WRITES} is not true"
@@ -202,16 +175,9 @@ def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
 # --- Methods and routes -----------------------------------------------------------------------
 
 
-@BOOK.rule("CORS035", "W W W", "Who else calls these routes, or will soon?")
+@BOOK.rule("CORS035", "W W W", waivable=True)
 def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
-    """Methods and routes disagree.
-
-    A route that no front end may call, or a method that no route answers, is a mistake in one
-    of the two.
-
-    bad: CORS_ALLOW_METHODS=GET with @router.delete(...)
-    good: CORS_ALLOW_METHODS=GET,DELETE
-    """
+    """Methods and routes disagree."""
     policy = subject.policy
     if subject.app is None or not (policy.allow_origins or policy.public_paths):
         return
@@ -242,14 +208,7 @@ DAYS_OF_NOTICE = 30
 
 @BOOK.rule("CORS054", "E E E")
 def waiver_over(subject: Subject) -> Iterator[Fault]:
-    """A waiver that is over, or soon will be.
-
-    A service goes on starting after the last day, so that an image does not stop overnight. The
-    check and the test suite fail instead, and warn from 30 days before.
-
-    bad: CORS_WAIVERS=CORS012:2026-01-31:https://*.acme.com while it is February 2026
-    good: CORS_WAIVERS=
-    """
+    """A waiver that is over, or soon will be."""
     for waiver in subject.waivers:
         fix = f"follow the fix of {waiver.rule} and remove the waiver, or have a new day reviewed"
         if waiver.days_left < 0:
@@ -261,14 +220,7 @@ def waiver_over(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS055", "E E E")
 def groundless_waiver(subject: Subject) -> Iterator[Fault]:
-    """A waiver that nothing needs, or that nobody can review.
-
-    A waiver is for a finding that is there, of a rule that can be waived, for at most 12 months. In
-    a dotenv file, a comment above it begins with the rule's id and says why.
-
-    bad: CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com while no pattern is listed
-    good: CORS_WAIVERS=
-    """
+    """A waiver that nothing needs, or that nobody can review."""
     if subject.sources is None:
         return
     comments = comments_above(subject, WAIVERS)
@@ -284,7 +236,7 @@ def groundless_waiver(subject: Subject) -> Iterator[Fault]:
 def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
     """Return why a waiver is for nothing or for too long, and the fix; None where it is not."""
     rule = next((each for each in ALL_RULES if each.id == waiver.rule), None)
-    if rule is None or not rule.ask:
+    if rule is None or not rule.waivable:
         why = "cannot be waived" if rule else "does not exist"
         return f"is for nothing: {waiver.rule} {why}", "remove it and follow the fix of the finding"
     if waiver.days_left > LONGEST_WAIVER:

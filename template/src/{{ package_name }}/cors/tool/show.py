@@ -2,8 +2,11 @@
 """How the tools print, and what `cors check`, `cors show` and `cors rules` print."""
 
 import json
-from collections.abc import Iterable, Sequence
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from rich.box import MARKDOWN, SIMPLE
@@ -121,20 +124,29 @@ def rules_as_table(rules: Iterable[Rule], console: Console) -> None:
     console.print(drawn)
 
 
+@cache
+def rule_texts() -> Mapping[str, Mapping[str, str]]:
+    """Return what rules.toml says of each rule: why, bad, good, and ask where it can be waived."""
+    return tomllib.loads(Path(__file__).with_name("rules.toml").read_text("utf-8"))
+
+
 def waiving(rule: Rule) -> str:
     """Return whether the rule can be waived, and what a reviewer of the waiver asks."""
-    return f"Can be waived. A reviewer asks: {rule.ask}" if rule.ask else "Cannot be waived."
+    if not rule.waivable:
+        return "Cannot be waived."
+    return f"Can be waived. A reviewer asks: {rule_texts()[rule.id]['ask']}"
 
 
 def rule_as_text(rule: Rule, console: Console) -> None:
     """Print one rule with its reason and examples."""
+    text = rule_texts()[rule.id]
     console.print(Text(f"{rule.id}  {rule.title}", style="bold"))
     severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
     console.print("  " + ", ".join(f"{name}: {LETTERS[each]}" for name, each in severities))
-    console.print(Text(f"\n{rule.why}\n"))
+    console.print(Text(f"\n{text['why']}\n"))
     console.print(Text(f"{waiving(rule)}\n"))
-    console.print(Text(f"  bad   {rule.bad}", style="red"), soft_wrap=True)
-    console.print(Text(f"  good  {rule.good}", style="green"), soft_wrap=True)
+    console.print(Text(f"  bad   {text['bad']}", style="red"), soft_wrap=True)
+    console.print(Text(f"  good  {text['good']}", style="green"), soft_wrap=True)
 
 
 def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
@@ -152,17 +164,18 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
     ]
     for rule in rules:
         severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
+        text = rule_texts()[rule.id]
         lines += [
             f"## {rule.id}: {rule.title}",
             "",
             ", ".join(f"{name} {LETTERS[each]}" for name, each in severities) + ".",
             "",
-            rule.why,
+            text["why"],
             "",
             waiving(rule),
             "",
-            f"- bad: `{rule.bad}`",
-            f"- good: `{rule.good}`",
+            f"- bad: `{text['bad']}`",
+            f"- good: `{text['good']}`",
             "",
         ]
     console.print("\n".join(lines[:-1]), markup=False, highlight=False, soft_wrap=True)
@@ -175,10 +188,7 @@ def rules_as_json(rules: Iterable[Rule], console: Console) -> None:
             {
                 "id": rule.id,
                 "title": rule.title,
-                "why": rule.why,
-                "ask": rule.ask,
-                "bad": rule.bad,
-                "good": rule.good,
+                **rule_texts()[rule.id],
                 "severity": {name: rule.severity(name) for name in STRICTNESSES},
             }
             for rule in rules

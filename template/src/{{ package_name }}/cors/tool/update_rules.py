@@ -117,14 +117,7 @@ def change(subject: Subject, variable: str, listed: list[str]) -> str:
 
 @UPDATE_RULES.rule("CORS037", "W W W")
 def answers_disagree(subject: Subject) -> Iterator[Fault]:
-    """The dotenv file and the recorded answers disagree.
-
-    The next update compares with the recorded answer. It would change this line, or conflict
-    with it.
-
-    bad: CORS_MAX_AGE=60 while .copier-answers.yml says preflight_max_age: 7200
-    good: uvx copier update --defaults --data preflight_max_age=60
-    """
+    """The dotenv file and the recorded answers disagree."""
     file, answers = find_answers(subject.sources)
     for variable, (question, answer) in recorded_answers(subject.sources).items():
         text = subject.variables[variable].value if variable in subject.variables else answer
@@ -181,14 +174,7 @@ HAS_PASSWORD = re.compile(r"https?://([^/@]*:[^/@]+|[^/@]{20,})@")
 
 @UPDATE_RULES.rule("CORS045", "W - -")
 def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
-    """The recorded address of the template is a path, or holds a password.
-
-    Updates come from this address. A path exists on one machine only, so neither your colleagues
-    nor the weekly job can update the service. A password is read by all who read the repository.
-
-    bad: _src_path: ../template in .copier-answers.yml
-    good: _src_path: https://git.acme.com/template.git
-    """
+    """The recorded address of the template is a path, or holds a password."""
     file, answers = find_answers(subject.sources)
     address = str(answers.get("_src_path", ""))
     edit = f"{file} && rm {file}.bak"
@@ -209,14 +195,7 @@ def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
 
 @UPDATE_RULES.rule("CORS042", "E E E")
 def file_not_in_git(subject: Subject) -> Iterator[Fault]:
-    """A dotenv file that git does not have.
-
-    A template update overwrites a dotenv file that git ignores, and nothing brings your lines
-    back. A file that is not added yet is only a warning. The service starts all the same.
-
-    bad: .env* in an ignore file
-    good: !.env.production as the last line of .gitignore
-    """
+    """A dotenv file that git does not have."""
     for file in rendered_files(subject):
         mark = git_mark(file)
         add = f"git add {file.name} && git commit"
@@ -272,15 +251,7 @@ PIPELINES = {"github": ".github/workflows", "gitlab": ".gitlab-ci.yml"}
 
 @UPDATE_RULES.rule("CORS046", "W W W")
 def update_does_not_arrive(subject: Subject) -> Iterator[Fault]:
-    """Updates of the template do not reach this service.
-
-    An update writes src/<package_name>/cors, and pipelines beside it. If the package is elsewhere
-    or has another name, fixes do not arrive, and the update still succeeds. It is an error once
-    the code and its test suite are of two releases. The service starts all the same.
-
-    bad: orders_api/cors, while updates write src/orders_api/cors
-    good: src/orders_api/cors
-    """
+    """Updates of the template do not reach this service."""
     file, answers = find_answers(subject.sources)
     if subject.sources is None or not answers:
         return
@@ -351,14 +322,7 @@ def unread_pipelines(directory: Path, forge: str) -> Iterator[Fault]:
 
 @UPDATE_RULES.rule("CORS047", "W W W")
 def environment_without_file(subject: Subject) -> Iterator[Fault]:
-    """An environment whose dotenv file is missing or has another name.
-
-    An update changes .env.production only under that name. What is elsewhere, such as the variables
-    of a platform, stays as it is. A file .env.prod is judged like staging, not like production.
-
-    bad: .env.prod
-    good: .env.production
-    """
+    """An environment whose dotenv file is missing or has another name."""
     file, answers = find_answers(subject.sources)
     directory = subject.sources.directory if subject.sources else None
     rendered, found = rendered_environments(answers), environments(directory)
@@ -388,14 +352,7 @@ def alike(name: str, names: Iterable[str]) -> list[str]:
 
 @UPDATE_RULES.rule("CORS048", "W W W")
 def answer_without_question(subject: Subject) -> Iterator[Fault]:
-    """An answer to a question that the template does not ask.
-
-    Copier drops it without a word, so the answer that was meant is still the old one. The next
-    update without it removes this warning.
-
-    bad: uvx copier update --defaults --data production_origin=https://app.acme.com
-    good: uvx copier update --defaults --data production_origins=https://app.acme.com
-    """
+    """An answer to a question that the template does not ask."""
     file, answers = find_answers(subject.sources)
     for name in answers.get("_not_asked", ()) if is_first(subject) else ():
         (meant,) = alike(name, answers) or ("question",)
