@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from service.cors.tool.development_rules import ALL_RULES
 
-from .project import TEMPLATE, run
+from .project import TEMPLATE, run, run_warm
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def project(cookies_service: Path, tmp_path: Path) -> Path:
 
 
 def cors(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return run(project, "python", "-m", "orders_api.cors", *arguments, **variables)
+    return run_warm(project, "orders_api.cors", *arguments, **variables)
 
 
 def edit(project: Path, file: str, old: str, new: str) -> None:

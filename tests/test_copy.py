@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
@@ -115,26 +116,38 @@ def test_the_last_line_of_a_refused_copy_begins_with_the_fix(
     assert not (tmp_path / "orders-api").exists()
 
 
-@pytest.fixture
-def committed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A service under git, rendered from a copy of the template that can be changed."""
-    template = tmp_path / "template"
+    folder = tmp_path_factory.mktemp("released")
+    template, project = folder / "template", folder / "orders-api"
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
     shutil.copytree(TEMPLATE, template, ignore=ignored, symlinks=True)
-    git(template, "init", "--quiet", "--initial-branch=main")
-    git(template, "add", ".")
-    git(template, "commit", "--quiet", "-m", "As it is")
-    project = tmp_path / "orders-api"
+    commit_first(template)
     result = run(
-        tmp_path,
+        folder,
         *("copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD"),
         *("--data-file", TEMPLATE / "examples" / "spa-cookies.yml", template, project),
     )
     assert result.returncode == 0, result.stderr
-    git(project, "init", "--quiet", "--initial-branch=main")
-    git(project, "add", ".")
-    git(project, "commit", "--quiet", "-m", "Start")
+    commit_first(project)
     return project
+
+
+def commit_first(folder: Path) -> None:
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "As it is")
+    git(folder, "tag", "first")
+
+
+@pytest.fixture
+def committed(released: Path) -> Iterator[Path]:
+    """The same service for each test, taken back to its first commit with its template."""
+    yield released
+    for folder in (released, released.parent / "template"):
+        git(folder, "reset", "--quiet", "--hard", "first")
+        git(folder, "clean", "--quiet", "-d", "--force")
 
 
 @pytest.mark.parametrize(
@@ -157,6 +170,16 @@ def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
     assert result.returncode != 0
     assert "no longer good enough" in result.stderr
     assert git(committed, "status", "--porcelain") == ""
+
+
+def test_an_answer_of_digits_alone_stays_text(tmp_path: Path) -> None:
+    """YAML would read it as a number, and Copier would refuse it at the next update."""
+    options = ("--defaults", "--quiet", "--vcs-ref=HEAD", "--data", "project_name=2048")
+    result = run(tmp_path, "copier", "copy", *options, TEMPLATE, "game")
+    assert result.returncode == 0, result.stderr
+    answers = yaml.safe_load((tmp_path / "game" / ".copier-answers.yml").read_text())
+    assert answers["project_name"] == "2048"
+    assert answers["preflight_max_age"] == 7200
 
 
 @pytest.mark.parametrize("recorded", ["3600", "'3600'"])

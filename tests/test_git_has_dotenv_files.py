@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import clean_environment, example, git, render, run, run_suite
+from .project import clean_environment, example, git, render, run, run_suite, run_warm
 
 NAMES = (".env.development", ".env.staging", ".env.production", ".env.example")
 
@@ -32,7 +32,7 @@ def commit(folder: Path) -> None:
 
 
 def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run(folder, "python", "-m", "orders_api.cors", "check", "--no-app", *arguments)
+    return run_warm(folder, "orders_api.cors", "check", "--no-app", *arguments)
 
 
 def test_a_global_ignore_does_not_hide_what_is_rendered(service: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_line_of_ones_own_that_ignores_it_is_an_error(service: Path) -> None:
     started = run(service, "python", "-c", "import orders_api.main", ENVIRONMENT="production")
     assert started.returncode == 0, started.stderr
     asked = ("explain", "https://app.acme.com", "PUT", "/items/1", "-e", "production")
-    assert run(service, "python", "-m", "orders_api.cors", *asked).returncode == 0
+    assert run_warm(service, "orders_api.cors", *asked).returncode == 0
 
     # The fix, as it is said.
     with (service / ".gitignore").open("a") as own:
