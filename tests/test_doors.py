@@ -187,8 +187,8 @@ UNKNOWN = {
     "capital": ("Production", "set ENVIRONMENT=production"),
     "typo": ("producton", "set ENVIRONMENT=production"),
     "strange": ("qa", "there are: development, staging, production"),
-    "path": ("../production", "is no name of an environment"),
-    "two lines": ("production\nx", "is no name of an environment"),
+    "path": ("../production", "is not a valid name"),
+    "two lines": ("production\nx", "is not a valid name"),
 }
 
 

@@ -172,12 +172,12 @@ def test_a_finding_of_the_start_names_file_and_line(project: Path) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"ENVIRONMENT": ""}, "is set, but to nothing"),
-        ({"ENVIRONMENT": "  "}, "is set, but to nothing"),
+        ({"ENVIRONMENT": ""}, "is empty"),
+        ({"ENVIRONMENT": "  "}, "is empty"),
         ({"ENVIRONMENT": '"production"'}, "Fix: set ENVIRONMENT=production"),
         (
             {"ENVIRONMENT": "prod", "CORS_ALLOWED_ORIGINS": "http://localhost:3000"},
-            "is the beginning of another name",
+            "is only the beginning of a name",
         ),
     ],
     ids=str,

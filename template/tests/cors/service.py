@@ -120,6 +120,7 @@ class Expected:
     public_paths: tuple[str, ...]
     guard_writes: bool
     exempt_paths: tuple[str, ...]
+    waivers: tuple[str, ...]
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -169,6 +170,7 @@ def expected(environment: str) -> Expected:
         public_paths=items(values.get("CORS_PUBLIC_PATHS")),
         guard_writes=switch("CORS_GUARD_WRITES"),
         exempt_paths=items(values.get("CORS_GUARD_EXEMPT_PATHS")),
+        waivers=items(values.get("CORS_WAIVERS")),
     )
 
 

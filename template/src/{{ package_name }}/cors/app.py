@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class CORSFastAPI(FastAPI):
-    """FastAPI behind a StrictCORSMiddleware that nothing can be wrapped around.
+    """FastAPI with the CORS middleware outside of all that `add_middleware` adds.
 
     `cors` takes the policy, `on_refusal` a function that is called with each `Refusal`, as for
     metrics, and everything else goes to FastAPI. The attributes `cors_policy` and

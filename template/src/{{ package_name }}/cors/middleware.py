@@ -1,15 +1,19 @@
 # fmt: off
 """The policy at work: Starlette's CORSMiddleware, stricter.
 
-"Fetch" below is the WHATWG Fetch Standard, "other site" an origin that is not allowed. What happens
-to a request:
+"Fetch" below is the WHATWG Fetch Standard, "other site" an origin that is neither allowed nor this
+service's own, "grant" the headers that let a page read a response. What happens to a request:
 
-- Every response says `Vary: Origin` once. An allowed origin gets its grant, another site nothing.
+- Every HTTP response has one Vary header, which names Origin or is `*`. An allowed origin gets its
+  grant; another site gets none, and its request still reaches the app unless a guard refuses it.
 - `Access-Control-*` headers set by inner code are removed: there is one policy.
-- A preflight never reaches the app. An allowed origin gets 204 with the whole policy, others 403.
-- A WebSocket handshake from a page of another site is refused before the app sees it.
-- With `guard_writes`, so is an unsafe request of another site: CORS alone only hides the response.
-  With `report_writes` it is only logged. A form for an exempt path passes, and gets no grant.
+- A preflight never reaches the app. It gets 204 with the whole policy if the origin is allowed or
+  the path is public, otherwise 403.
+- A WebSocket handshake passes if it has no Origin, an allowed origin or the service's own.
+- With `guard_writes`, a method other than GET, HEAD and OPTIONS gets 403, unless the origin is
+  allowed, or the request comes from the service itself or from no page. A sibling subdomain is
+  another site. On a public path, requests without cookies and logins pass; on an exempt path,
+  forms. With `report_writes`, such a request is only logged.
 - Under `public_paths` other sites get `*`, and never credentials.
 - What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
@@ -44,8 +48,8 @@ MAX_MIRRORED_NAMES = 64
 MAX_MIRRORED_BYTES = 4096
 
 # What a browser can send as an origin besides `null` (HTML, "serialization of an origin"): scheme,
-# host, perhaps a port, all in lower case; a host name has at most 253 characters. A pattern allows
-# nothing else, so a mistake in it cannot be used with odd or endless values.
+# host, perhaps a port, all in lower case; a host name has at most 253 characters. So even a faulty
+# pattern matches only short, well-formed origins.
 SERIALIZED_ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\x00- A-Z/?#@\\<>^|\x7f-\xff]+")
 MAX_ORIGIN_BYTES = 300
 # The same few origins call again and again. Only the last verdicts on a pattern are remembered, so
@@ -112,7 +116,7 @@ class StrictCORSMiddleware(CORSMiddleware):
     """Starlette's CORSMiddleware with the same arguments, a stricter reading of them, and guards.
 
     It is a subclass, so that code which looks for a CORSMiddleware finds one, but it answers
-    requests by itself. Five arguments are its own:
+    requests by itself. These arguments are its own:
 
     - `public_paths`: path prefixes, on segment boundaries, that every site may use without
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
@@ -125,8 +129,9 @@ class StrictCORSMiddleware(CORSMiddleware):
     - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
 
-    `*` among the origins opens every path as a public path would. Raises TypeError for a string
-    where a list is due, and ValueError for what browsers would ignore or what would allow anybody.
+    `*` among the origins opens every path and, for requests without credentials, WebSockets. Only
+    code can set it: the rules refuse it in a dotenv file. Raises TypeError for a string where a
+    list is due, and ValueError for what browsers would ignore or what would allow anybody.
     """
 
     def __init__(
@@ -182,12 +187,12 @@ class StrictCORSMiddleware(CORSMiddleware):
 
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
-        # As bytes, like the header it reads. What it allows is ASCII, where both mean the same.
+        # As bytes, like the header it reads. Origins are ASCII, where bytes and text are the same.
         pattern = allow_origin_regex
         self._pattern = None if pattern is None else re.compile(pattern.encode("ascii"))
         self._by_pattern = lru_cache(REMEMBERED_ORIGINS)(self._match_pattern) if pattern else None
         self._credentials = _header("allow-credentials", ["true"] if allow_credentials else [])
-        # Origins listed beside a `*` stay in: the guards tell them from other sites.
+        # With `*`, listed origins may still write and open WebSockets with credentials.
         origins = [origin.encode("ascii") for origin in allow_origins if origin != "*"]
         self._grants = {origin: self._grant_to(origin) for origin in origins}
         self._exposed = _header("expose-headers", expose_headers)
@@ -270,7 +275,7 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     def _find(self, origins: list[bytes]) -> Headers | None:
         """Return what to grant to the sender of these Origin lines, None for another site."""
-        # Fetch knows one Origin line. A second one is meant for another reader than the first.
+        # A proxy and the app might each read another of two Origin lines, so none of them counts.
         if len(origins) != 1:
             return None
         origin = origins[0]
@@ -403,7 +408,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         """Tell whether it is a form for a path to which every site may post one."""
         if scope["method"] != "POST" or _route_path(scope) not in self.guard_exempt_paths:
             return False
-        # A second Content-Type line is meant for another reader than the first.
+        # The app might read another one of two Content-Type lines than this does.
         types = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
         return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 

@@ -1,5 +1,5 @@
 # fmt: off
-"""The policy: who may call this service from a browser, and how. A value, nothing more."""
+"""The policy of one environment: who may call this service from a browser, and how."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,7 +28,9 @@ def strictness_of(environment: str) -> Strictness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CORSPolicy:
-    """The policy of one environment, as it is written. Fields are named as in CORSMiddleware.
+    """The policy of one environment as it is written, before the rules have judged it.
+
+    What it shares with Starlette's CORSMiddleware has the same name as there.
 
     `allow_origins` holds exact origins and wildcard patterns in the order they are written.
     `report_writes` is CORS_GUARD_WRITES=report, where `guard_writes` is false.
@@ -82,7 +84,7 @@ class CORSPolicy:
             sentence = near.sentence if near else f"{refused!a} is not allowed"
             return (
                 f"{sentence}. Allowed in {self.environment}: {listed}. "
-                f"The list is CORS_ALLOWED_ORIGINS in .env.{self.environment}.\n"
+                "Set it with CORS_ALLOWED_ORIGINS; `cors show` says what is in force.\n"
             )
 
         return {

@@ -1,7 +1,8 @@
 # fmt: off
 """Where settings come from: the dotenv files of one environment, and the process on top.
 
-Each file is read and parsed once. Later sources win: `.env.<name>`, `.env.<name>.local`, process.
+Each file is read and parsed once for the variables of the policy. Later sources win:
+`.env.<name>`, `.env.<name>.local`, process.
 """
 
 import json
@@ -136,9 +137,10 @@ def environments(directory: Path | None = None) -> list[str]:
 def find_sources(environment: str | None = None, directory: Path | None = None) -> Sources:
     """Find and read what an environment is read from.
 
-    `environment` defaults to the variable ENVIRONMENT, and that to development where
-    `.env.development` exists: an image built without that file refuses to start, instead of serving
-    production with the policy of development. `directory` defaults to the working directory.
+    Without `environment`, the variable ENVIRONMENT decides. If that is not set, it is development,
+    but only if `.env.development` exists: an image without that file does not start, instead of
+    serving production with the policy of development. `directory` defaults to the working
+    directory.
 
     Raises ConfigurationError (CORS031) for an environment that nothing describes, for an
     ENVIRONMENT that is set to nothing, and for files that cannot be read.
@@ -161,7 +163,10 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
 
 
 def is_cut_short(name: str, directory: Path) -> bool:
-    """Whether the name begins another's: `prod` beside `.env.production` would be judged milder."""
+    """Whether another environment's name begins with this one.
+
+    `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
+    """
     return any(each.startswith(name) for each in environments(directory) if each != name)
 
 
@@ -184,7 +189,7 @@ def empty_environment(directory: Path) -> ConfigurationError:
     """Return the error for an ENVIRONMENT that is set to nothing."""
     listed = ", ".join(environments(directory)) or "the environments"
     fix = f"set it to one of {listed}, or unset it for development"
-    return refused_environment("", "is set, but to nothing", fix)
+    return refused_environment("", "is empty", fix)
 
 
 def unknown_environment(name: str, chosen: bool, directory: Path) -> ConfigurationError:
@@ -205,9 +210,9 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
             f"(there are: {listed})"
         )
     elif ENVIRONMENT_NAME.fullmatch(name) is None:
-        reason = "is no name of an environment: a name has lower-case letters, digits, - and _"
+        reason = "is not a valid name: a name has lower-case letters, digits, - and _"
     elif in_process:
-        reason = f"is the beginning of another name (there are: {listed})"
+        reason = f"is only the beginning of a name (there are: {listed})"
     else:
         reason = (
             f"names no environment: there is no .env.{name} in {directory} (there are: {listed}), "
