@@ -159,6 +159,13 @@ def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
     assert git(committed, "status", "--porcelain") == ""
 
 
+def test_only_the_maximum_age_is_recorded_as_a_number(tmp_path: Path) -> None:
+    """A `_commit` of digits alone, one in 27, became a number that no update could read."""
+    project = render(tmp_path / "orders-api", {"project_name": "2048"})
+    answers = yaml.safe_load((project / ".copier-answers.yml").read_text())
+    assert (answers["project_name"], answers["preflight_max_age"]) == ("2048", 7200)
+
+
 @pytest.mark.parametrize("recorded", ["3600", "'3600'"])
 def test_a_recorded_maximum_age_stays_valid(committed: Path, recorded: str) -> None:
     """It is asked for as text and recorded as a number. A text in the file is read as well."""
