@@ -261,6 +261,8 @@ class Follower:
         if any(line.startswith("ENVIRONMENT=") for line in wrong.more):
             del values["ENVIRONMENT"]
         lines = [f"{name}={value}" for name, value in values.items() if value is not None]
+        # Every service has this file, which no fix here is about.
+        Path(".env.development").touch()
         self.write([*lines, *wrong.more])
         answered = values if wrong.answered else GOOD
         self.answers = {question: answered[name] for name, question in QUESTIONS.items()}

@@ -33,7 +33,7 @@ from ..origin import registrable_domain
 from ..rules import RULES
 from ..sources import PROCESS, DotenvFile, find_sources
 from ..waivers import Waiver
-from .update_rules import UPDATE_RULES, change, find_answers, recorded_answers, update_with
+from .update_rules import UPDATE_RULES, change, copier, find_answers, recorded_answers
 
 BOOK = RuleBook()
 
@@ -295,7 +295,8 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
     for each in found.findings:
         if each.variable in questions and "copier update" not in each.fix and not each.until:
             question, _ = questions.pop(each.variable)
-            fix = f"{each.fix}; then record the line with {update_with(file, question, '…')}"
+            record = f"{copier('update', file, '--data')} {question}=…"
+            fix = f"{each.fix}; then record the line with {record}"
             each = replace(each, fix=fix)
         findings.append(each)
     return replace(found, findings=tuple(findings))

@@ -326,6 +326,8 @@ def environment_without_file(subject: Subject) -> Iterator[Fault]:
     file, answers = find_answers(subject.sources)
     directory = subject.sources.directory if subject.sources else None
     rendered, found = rendered_environments(answers), environments(directory)
+    # Development is no answer: every service has it.
+    answered = rendered[1:]
     environment = subject.policy.environment
     for missing in (name for name in rendered if name not in found):
         own = [name for name in found if name not in rendered]
@@ -336,12 +338,14 @@ def environment_without_file(subject: Subject) -> Iterator[Fault]:
             yield Fault(f".env.{environment}", "", reason, fix)
         elif not near and (environment == missing or is_first(subject)):
             only = ("--vcs-ref=:current:", "--skip=*", "--exclude=*", f"--exclude=!.env.{missing}")
-            kept = ", ".join(name for name in rendered[1:] if name != missing)
             fix = (
                 f"bring it back with {copier('recopy', file, *only)}, keep it in git, and make the "
-                f"variables of {missing} from it; or give the environment up with "
-                f"{update_with(file, 'environments', f'[{kept}]')}"
+                f"variables of {missing} from it"
             )
+            if missing in answered:
+                kept = ", ".join(name for name in answered if name != missing)
+                give_up = update_with(file, "environments", f"[{kept}]")
+                fix += f"; or give the environment up with {give_up}"
             yield Fault(f".env.{missing}", "", "is not here, so no update reaches it", fix)
 
 
