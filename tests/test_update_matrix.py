@@ -45,6 +45,7 @@ YOURS = GitIgnoreSpec.from_lines(
         "/src/*/routes/",
         "/tests/*.py",
         "/renovate.json",
+        "/src/*/py.typed",
     ]
 )
 MANAGED = GitIgnoreSpec.from_lines(["/src/*/cors/", "/tests/cors/"])

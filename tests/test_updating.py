@@ -98,15 +98,21 @@ def test_removing_the_example_routes_leads_to_one_command(
     orders = service(releases.next_one, "orders")
     (orders / "src" / "orders_api" / "routes" / "items.py").unlink()
     commit(orders, "Remove the example routes")
-    told = run_warm(orders, "orders_api.cors", "check", "--all").stdout
+    told = told_by_check(orders)
     assert told.count("Fix: ") == 1, told
     assert "`PUT,PATCH` are allowed, but no route answers them" in told
     command = re.search(r"run uvx copier update --defaults --data (\w+)=(\S+)\.\n", told)
     assert command, told
     answer, version = {command[1]: command[2]}, releases.next_one
     run_update(orders, answer, defaults=True, overwrite=True, quiet=True, vcs_ref=version)
-    told = run_warm(orders, "orders_api.cors", "check", "--all").stdout
-    assert re.findall(r"\w+: no findings\.\n", told) == told.splitlines(keepends=True), told
+    assert told_by_check(orders) == ""
+
+
+def told_by_check(service: Path) -> str:
+    """Return the findings of `cors check`, without that on the template's address: a path here."""
+    printed = run_warm(service, "orders_api.cors", "check", "--all").stdout
+    findings = (line for line in printed.splitlines(keepends=True) if line.startswith("  CORS"))
+    return "".join(line for line in findings if "CORS045" not in line)
 
 
 LISTS_IGNORED, UPDATES, UPDATES_ANYWAY = BLOCKS[:3]
@@ -135,7 +141,7 @@ def test_a_dotenv_file_that_git_ignores_is_listed_and_kept_as_the_document_says(
     shell(UPDATES_ANYWAY, orders)
     assert recorded(orders) == releases.next_one
     assert "https://by-hand.acme.com" in production.read_text()
-    yours = (".", ":!src/*/cors", ":!tests/cors")
+    yours = (".", ":!src/*/cors/*", ":!tests/cors")
     assert git(orders, "diff", "--name-only", "--diff-filter=D", "--", *yours) == ""
     assert shell(LISTS_IGNORED, orders) == ""
 
@@ -445,7 +451,7 @@ def test_many_services_update_in_one_loop(
     readme = disputed / "README.md"
     readme.write_text("".join(f"Ours. {line}" for line in readme.read_text().splitlines(True)))
     commit(disputed, "Another floor")
-    printed = shell(block("for service in").replace("../services", ".."), good.parent / "here")
+    printed = shell(block("create template-update").replace("../services", ".."), good.parent / "here")
     assert "../disputed/ needs you" in printed
     assert "../good/ needs you" not in printed
     assert git(good, "status", "--porcelain") == ""
@@ -467,7 +473,8 @@ def test_a_removed_questions_answer_lives_on_in_its_successor(
     )
     git(service, "init", "--quiet")
     commit(service, "Start")
-    for path in (template / "copier.yml", *(template / "template").glob("*.env.*.jinja")):
+    rendered = (template / "template").glob("*.jinja")
+    for path in (template / "copier.yml", *rendered):
         text = path.read_text().replace("preflight_max_age", "preflight_seconds")
         old = "else 7200 }}"
         new = "else preflight_max_age if preflight_max_age is defined else 7200 }}"

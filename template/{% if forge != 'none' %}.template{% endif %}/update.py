@@ -40,10 +40,22 @@ BRANCH = "template-update"
 TRAILER = "Template-Version"
 CHECKS = ("ruff check .", "ruff format --check .", "mypy", "pytest", "cors check --all")
 CHANGELOG = Path(".template", "CHANGELOG.md")
-ANSWERS = Path(".copier-answers.yml")
 # A request can hold some 65,000 characters, and a push option of Git as many bytes.
 MOST_CHARACTERS = 50_000
 LINES_OF_A_FAILURE = 30
+
+
+def answers_file() -> str:
+    """Return the name of the file with the recorded answers; `copier copy -a` chooses another one.
+
+    The usual one may then hold the answers to another template, which asks for no such origins.
+    """
+    files = sorted(ROOT.glob(".copier-answers*.y*ml"))
+    ours = [file.name for file in files if "\ndevelopment_origins:" in file.read_text("utf-8")]
+    return (ours or [".copier-answers.yml"])[0]
+
+
+ANSWERS = answers_file()
 
 # An address that other machines can read, too; `C:` is the drive of a path.
 IS_URL = re.compile(r"(?!(git\+)?file:)[\w.@+-]{2,}:")
@@ -261,13 +273,8 @@ def apply_release(project: Path, version: str) -> None:
 
 
 def answers_option() -> list[str]:
-    """Return `-a FILE` where the recorded answers are in another file than usual.
-
-    The usual one may hold the answers to another template, which asks for no such origins.
-    """
-    files = sorted(ROOT.glob(".copier-answers*.y*ml"))
-    ours = [file.name for file in files if "\ndevelopment_origins:" in read(file)]
-    return ["-a", *ours[:1]] if ours and ours[0] != ".copier-answers.yml" else []
+    """Return `-a FILE` where the recorded answers are in another file than usual."""
+    return [] if ANSWERS == ".copier-answers.yml" else ["-a", ANSWERS]
 
 
 def by_hand(*options: str) -> str:

@@ -179,13 +179,13 @@ def expected(environment: str) -> Expected:
 
 @cache
 def served() -> str:
-    """Return what `[tool.fastapi] entrypoint` serves, such as `orders_api.main:app`."""
+    """Return what `[tool.fastapi] entrypoint` serves, such as `<package>.main:app`."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return str(pyproject["tool"]["fastapi"]["entrypoint"])
 
 
 def main_module() -> str:
-    """Return the module of what is served, such as `orders_api.main`."""
+    """Return the module of what is served, such as `<package>.main`."""
     return served().partition(":")[0]
 
 

@@ -41,7 +41,7 @@ EFFECTS: dict[Kind, str] = {
     "handshake": "no handler ran",
 }
 
-# Named after the package, as in `orders_api.cors`, because owners configure it.
+# `<package>.cors`, not the module's name, because owners configure it.
 logger = logging.getLogger(__package__)
 
 
