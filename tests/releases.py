@@ -23,10 +23,12 @@ FIRST_HAS = "template/{{ _copier_conf.answers_file }}.jinja"
 # A commit on top of the next release that changes a line in every kind of file, as some release
 # will: what people edit must survive that too, and not only what has changed until today.
 LATER = "later"
+# Stands between the variables of two releases, and before those of the owner.
+RULE = f"# {'-' * 96}"
 TOUCHED_LATER = {
     "template/{% yield file from dotenv_files %}.env.{{ file.name }}{% endyield %}.jinja": (
         ("# Seconds for which a browser may", "# Seconds, 0 to 86400, for which a browser may"),
-        ("# ----", "# New in a later release.\nSERVED_SINCE=later\n# ----"),
+        ("# Your own", f"# New in a later release.\nSERVED_SINCE=later\n{RULE}\n# Your own"),
     ),
     "template/.env.example.jinja": (("Default: 600.", "600 where it is not set."),),
     "template/README.md.jinja": (

@@ -451,7 +451,9 @@ def test_many_services_update_in_one_loop(
     readme = disputed / "README.md"
     readme.write_text("".join(f"Ours. {line}" for line in readme.read_text().splitlines(True)))
     commit(disputed, "Another floor")
-    printed = shell(block("create template-update").replace("../services", ".."), good.parent / "here")
+    printed = shell(
+        block("create template-update").replace("../services", ".."), good.parent / "here"
+    )
     assert "../disputed/ needs you" in printed
     assert "../good/ needs you" not in printed
     assert git(good, "status", "--porcelain") == ""
