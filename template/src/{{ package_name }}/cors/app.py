@@ -3,7 +3,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,9 @@ from starlette.types import Receive, Scope, Send
 from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
+from .origin import Origin
 from .policy import CORSPolicy
+from .provider import OriginProvider
 from .refusals import Refusal
 from .rules import RULES
 from .sources import find_sources
@@ -29,9 +31,9 @@ class CORSFastAPI(FastAPI):
     """FastAPI with the CORS middleware outside of all that `add_middleware` adds.
 
     `cors` takes the policy, `on_refusal` a function that is called with each `Refusal`, as for
-    metrics, and everything else goes to FastAPI. The attributes `cors_policy` and
-    `cors` (the policy and the middleware that enforces it) are read-only: a policy that replaced
-    them would not be audited.
+    metrics, `origin_provider` an async function that decides about https origins on no list, and
+    everything else goes to FastAPI. The attributes `cors_policy` and `cors` (the policy and the
+    middleware that enforces it) are read-only: a policy that replaced them would not be audited.
 
     What `add_middleware` adds lies inside FastAPI's own error handling. A policy added that way is
     missing on an unhandled 500, and on the responses of middleware that is added later.
@@ -42,13 +44,20 @@ class CORSFastAPI(FastAPI):
         *,
         cors: CORSPolicy,
         on_refusal: Callable[[Refusal], object] | None = None,
+        origin_provider: OriginProvider | Callable[[Origin], Awaitable[bool]] | None = None,
+        provider_credentials: bool = False,
         **options: Any,
     ) -> None:
         """Build the app, and put the policy in front of it."""
         super().__init__(**options)
         self._cors_policy = cors
-        arguments = cors.middleware_arguments()
-        self._cors = StrictCORSMiddleware(super().__call__, **arguments, on_refusal=on_refusal)
+        self._cors = StrictCORSMiddleware(
+            super().__call__,
+            **cors.middleware_arguments(),
+            on_refusal=on_refusal,
+            origin_provider=origin_provider,
+            provider_credentials=provider_credentials,
+        )
 
     @property
     def cors_policy(self) -> CORSPolicy:
@@ -173,6 +182,16 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
         reason = "lacks Authorization, which the routes that take a bearer token need"
         listed = ",".join((*policy.allow_headers, "Authorization"))
         yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
+
+
+@APP_RULES.rule("CORS056", "W W W")
+def provider_with_credentials(subject: Subject) -> Iterator[Fault]:
+    """A provider whose origins get credentials."""
+    cors = subject.app.cors if isinstance(subject.app, CORSFastAPI) else None
+    if cors and cors.origin_provider and cors.provider_credentials:
+        reason = "is set: each tenant's page then acts as the user in every tenant"
+        fix = "remove it, and let the pages of tenants send a token in Authorization"
+        yield Fault("provider_credentials", "True", reason, fix)
 
 
 def uses_bearer_tokens(dependant: Any) -> bool:

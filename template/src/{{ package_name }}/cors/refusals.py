@@ -19,7 +19,7 @@ from .findings import shown
 from .origin_errors import NearMiss
 
 Kind = Literal["request", "preflight", "write", "reported-write", "handshake"]
-Reason = Literal["origin", "method", "header"]
+Reason = Literal["origin", "method", "header", "provider", "provider-failed", "credentials"]
 
 # Refusals of one kind, origin and reason get one line in so many seconds.
 INTERVAL = 60
@@ -32,6 +32,9 @@ CAUSES: dict[Reason, str] = {
     "origin": "CORS_ALLOWED_ORIGINS does not list the origin",
     "method": "CORS_ALLOW_METHODS does not list the method",
     "header": "CORS_ALLOW_HEADERS does not list what is missing",
+    "provider": "no list has the origin, and origin_provider does not allow it",
+    "provider-failed": "origin_provider raised an exception or was too slow",
+    "credentials": "the origins of origin_provider get no credentials, and it carries a login",
 }
 EFFECTS: dict[Kind, str] = {
     "request": "the browser hides the response from the page",
@@ -52,8 +55,10 @@ class Refusal:
     `kind` is a `request` whose response the browser hides, a `preflight`, a `write` that the guard
     stopped, a `reported-write` that it would stop, or the `handshake` of a WebSocket. `reason` says
     what is not allowed first: the origin, or the method or a header that a preflight asks for;
-    `missing` names all of these. `origin` is "-" where the request has none. `method` is that of
-    the request which a preflight is for.
+    `missing` names all of these. It is `provider` where that refused an origin, `provider-failed`
+    where it raised the exception in `missing`, and `credentials` for a login that its origins must
+    not use. `origin` is "-" where the request has none. `method` is that of the request which a
+    preflight is for.
     """
 
     kind: Kind
@@ -156,7 +161,7 @@ class Trace:
 
     def _write(self, refusal: Refusal, count: int, origin: str) -> None:
         """Write the line of a refusal that stands for `count` of them."""
-        is_asked = refusal.reason == "origin"
+        is_asked = refusal.reason in ("origin", "provider")
         near = self._near_miss(origin) if self._near_miss and is_asked else None
         fields: dict[str, Any] = asdict(refusal)
         fields |= {"near": str(near.allowed) if near else "", "count": count}
