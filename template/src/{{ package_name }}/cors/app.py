@@ -176,7 +176,7 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
     """Bearer tokens without the Authorization header."""
     policy = subject.policy
     allowed = {header.lower() for header in policy.allow_headers}
-    if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):
+    if "authorization" in allowed or not others_may_call(subject):
         return
     if any(uses_bearer_tokens(route.dependant) for route in app_routes(subject.app)):
         reason = "lacks Authorization, which the routes that take a bearer token need"
@@ -187,11 +187,21 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
 @APP_RULES.rule("CORS056", "W W W")
 def provider_with_credentials(subject: Subject) -> Iterator[Fault]:
     """A provider whose origins get credentials."""
-    cors = subject.app.cors if isinstance(subject.app, CORSFastAPI) else None
-    if cors and cors.origin_provider and cors.provider_credentials:
+    if isinstance(subject.app, CORSFastAPI) and subject.app.cors.provider_credentials:
         reason = "is set: each tenant's page then acts as the user in every tenant"
         fix = "remove it, and let the pages of tenants send a token in Authorization"
         yield Fault("provider_credentials", "True", reason, fix)
+
+
+def has_provider(app: object) -> bool:
+    """Whether the app asks a provider about origins that no list has."""
+    return isinstance(app, CORSFastAPI) and app.cors.origin_provider is not None
+
+
+def others_may_call(subject: Subject) -> bool:
+    """Whether any other site may call: listed, on a public path, or allowed by a provider."""
+    policy = subject.policy
+    return bool(policy.allow_origins or policy.public_paths or has_provider(subject.app))
 
 
 def uses_bearer_tokens(dependant: Any) -> bool:

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from .app import APP_RULES, CORSFastAPI
+from .app import APP_RULES, CORSFastAPI, has_provider
 from .audit import Rule, Subject, findings_of
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
@@ -192,6 +192,9 @@ def as_text(environment: Environment) -> Iterator[str]:
     for found in environment.findings:
         yield wrapper.fill(str(found))
     yield environment.verdict
+    if has_provider(environment.app):
+        text = "origin_provider decides about https origins on no list; its answers are not checked"
+        yield f"{environment.name}: {text}."
 
 
 def app(prog_name: str = "cors") -> None:

@@ -200,7 +200,10 @@ class StrictCORSMiddleware(CORSMiddleware):
         if origin_provider and not isinstance(origin_provider, OriginProvider):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
-        self.provider_credentials = provider_credentials and allow_credentials
+        # Without a provider, nobody gets them; without CORS_ALLOW_CREDENTIALS, neither do tenants.
+        self.provider_credentials = (
+            provider_credentials and allow_credentials and origin_provider is not None
+        )
 
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins

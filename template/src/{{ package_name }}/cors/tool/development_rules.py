@@ -15,7 +15,7 @@ from typing import Any
 from fastapi.params import Form
 from starlette.routing import Mount, compile_path
 
-from ..app import APP_RULES, AppRoute, app_routes
+from ..app import APP_RULES, AppRoute, app_routes, others_may_call
 from ..audit import (
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
@@ -179,7 +179,7 @@ def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
 def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
     """Methods and routes disagree."""
     policy = subject.policy
-    if subject.app is None or not (policy.allow_origins or policy.public_paths):
+    if subject.app is None or not others_may_call(subject):
         return
     if "*" in policy.allow_methods:
         return
