@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROBE = "/cors-suite"
 OWN_ORIGIN = "https://service.acme-api.net"
 OTHER_SITE = "https://evil.net"
+# Where the service has a provider, the suite's own answers for it. It knows this origin alone.
+TENANT = "https://tenant.acme-tenants.net"
 
 # Names of the Fetch Standard, as a copy: the one in cors/ is under test.
 SAFELISTED_METHODS = ("GET", "HEAD", "POST")
@@ -246,6 +248,11 @@ def refuse_broken_environment() -> None:
 # --- The service ------------------------------------------------------------------------------
 
 
+async def knows_one_tenant(origin: object) -> bool:
+    """Stand for the service's own provider, whose database tests may not have."""
+    return str(origin) == TENANT
+
+
 class Checkpoint:
     """Middleware just inside the policy. It records what arrives, and can end it there."""
 
@@ -283,6 +290,10 @@ class Service:
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
         self.own_routes = tuple(package_module("cors.app").app_routes(self.app))
+        cors = getattr(self.app, "cors", None)
+        self.has_provider = getattr(cors, "origin_provider", None) is not None
+        if self.has_provider:
+            self.provide(knows_one_tenant)
         # Mounted apps without routes to look at, such as static files.
         mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
         self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]
@@ -364,6 +375,11 @@ class Service:
             yield self.passed
         finally:
             self.is_dry_run = False
+
+    def provide(self, provider: Any, **options: Any) -> None:
+        """Let the app ask this provider from now on."""
+        make = package_module("cors.provider").OriginProvider
+        self.app.cors.origin_provider = make(provider, **options)  # type: ignore[attr-defined]
 
     def fetch(self, origin: str, method: str = "GET", path: str = PROBE, **options: Any) -> Any:
         """Fetch as a browser does for a page of this origin."""

@@ -489,9 +489,7 @@ def print_changes(found: Explanation, console: Console) -> None:
         text = (
             "A tenant's origin belongs on no list: origin_provider decides about it, and only the"
         )
-        more = (
-            f"running service knows its answers. If {found.question.origin} is your own front end:"
-        )
+        more = f"running service knows its answers. If {found.question.origin} is a front end:"
         print_text(console, f"{text} {more}", "  ")
     if found.exemption:
         print_exemption(found, found.exemption, console)
