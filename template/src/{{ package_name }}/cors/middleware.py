@@ -36,7 +36,7 @@ from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from .origin import Origin
 from .origin_errors import NearMiss
 from .provider import OriginProvider, https_origin
-from .refusals import Reason, Refusal, Trace, visible
+from .refusals import NOT_LISTED, Refusal, Trace, Why, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -113,9 +113,7 @@ NOTHING: Headers = (VARY,)
 OPEN: Headers = (VARY, (b"access-control-allow-origin", b"*"))
 NONE_READ: Found = {}
 
-# Why a request is refused: the reason and what is missing, as a trace has them.
-Why = tuple[Reason, str]
-NOT_LISTED: Why = ("origin", "")
+# Why a tenant's request with a login is refused.
 NO_LOGIN: Why = ("credentials", "")
 
 logger = logging.getLogger(__name__)
@@ -244,7 +242,7 @@ class StrictCORSMiddleware(CORSMiddleware):
                 origins = found.get(b"origin", [])
                 allowed, why = await self._ask(scope, origins)
                 if allowed is None or _brings_login(why, found):
-                    self._trace.refused("handshake", scope, origins, *why)
+                    self._trace.refused("handshake", scope, origins, why)
                     # Closed before it is accepted, the handshake is answered 403 by the server.
                     await send({"type": "websocket.close", "code": 1008, "reason": ""})
                     return
@@ -283,14 +281,14 @@ class StrictCORSMiddleware(CORSMiddleware):
             if grant is not NOTHING:
                 grant += self._exposed
             elif not guarded and _is_hidden(scope, origins):
-                self._trace.refused("request", scope, origins, *why)
+                self._trace.refused("request", scope, origins, why)
         no_writer = guarded and (allowed is None or _brings_login(why, found))
         if no_writer and not self._may_write(scope, found):
             if self.guard_writes:
-                self._trace.refused("write", scope, origins, *why)
+                self._trace.refused("write", scope, origins, why)
                 await self._refuse(found, grant, send)
                 return
-            self._trace.refused("reported-write", scope, origins, *why)
+            self._trace.refused("reported-write", scope, origins, why)
 
         # Not a coroutine of its own: it would cost every chunk of a stream one more frame.
         def send_with_policy(message: Message) -> Awaitable[None]:
@@ -410,13 +408,13 @@ class StrictCORSMiddleware(CORSMiddleware):
         origins = found[b"origin"]
         method = b",".join(found[b"access-control-request-method"])
         if grant is NOTHING:
-            self._trace.refused("preflight", scope, origins, *why, method=method)
+            self._trace.refused("preflight", scope, origins, why, method)
             await self._refuse(found, grant, send)
             return
         requested = found.get(b"access-control-request-headers", [])
-        reason, names = self._not_listed(method, b",".join(requested)[: MAX_MIRRORED_BYTES + 1])
-        if names:
-            self._trace.refused("preflight", scope, origins, reason, names, method)
+        why = self._not_listed(method, b",".join(requested)[: MAX_MIRRORED_BYTES + 1])
+        if why[1]:
+            self._trace.refused("preflight", scope, origins, why, method)
         headers = [self._preflight_vary, *grant[1:], *self._preflight]
         if self._mirrors_headers:
             mirrored = _requested_names(requested)
@@ -429,7 +427,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _find_not_listed(self, method: bytes, requested: bytes) -> tuple[Reason, str]:
+    def _find_not_listed(self, method: bytes, requested: bytes) -> Why:
         """Return what a preflight asks for and the answer does not list; "" where there is nothing.
 
         The browser then blocks the request (Fetch, "CORS-preflight fetch", step 7).
@@ -438,11 +436,9 @@ class StrictCORSMiddleware(CORSMiddleware):
         names = [name for name in names if name and name not in self._listed_headers]
         if self._mirrors_headers and _requested_names([requested]):
             names = []
-        reason: Reason = "header"
-        if method not in self._listed_methods:
-            reason = "method"
-            names.insert(0, method)
-        return reason, visible(b",".join(names).decode("latin-1"))
+        is_method = method not in self._listed_methods
+        missing = visible(b",".join([method, *names] if is_method else names).decode("latin-1"))
+        return ("method" if is_method else "header"), missing
 
     def _may_write(self, scope: Scope, found: Found) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.

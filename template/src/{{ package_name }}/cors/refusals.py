@@ -20,6 +20,8 @@ from .origin_errors import NearMiss
 
 Kind = Literal["request", "preflight", "write", "reported-write", "handshake"]
 Reason = Literal["origin", "method", "header", "provider", "provider-failed", "credentials"]
+# A reason, and what is missing.
+Why = tuple[Reason, str]
 
 # Refusals of one kind, origin and reason get one line in so many seconds.
 INTERVAL = 60
@@ -27,6 +29,8 @@ INTERVAL = 60
 REMEMBERED_LINES = 256
 # What is longer is cut. Browsers send less.
 LONGEST_ORIGIN, LONGEST_PATH = 300, 200
+
+NOT_LISTED: Why = ("origin", "")
 
 CAUSES: dict[Reason, str] = {
     "origin": "CORS_ALLOWED_ORIGINS does not list the origin",
@@ -104,14 +108,14 @@ class Trace:
         kind: Kind,
         scope: Scope,
         origins: list[bytes],
-        reason: Reason = "origin",
-        missing: str = "",
+        why: Why = NOT_LISTED,
         method: bytes = b"",
     ) -> None:
         """Record that the request with these Origin lines was refused.
 
         `method` is for preflights, which ask for another than their own.
         """
+        reason, missing = why
         origin = b", ".join(origins)
         key = (kind, origin[:LONGEST_ORIGIN], reason, missing)
         now, line, count = monotonic(), self._lines.get(key), 0
