@@ -191,9 +191,17 @@ def main_module() -> str:
     return served().partition(":")[0]
 
 
+@cache
+def package() -> str:
+    """Return the service's package: that of what is served, or the one that has the policy."""
+    name = main_module().rpartition(".")[0]
+    found = [path.parents[1].name for path in ROOT.glob("src/*/cors/middleware.py")]
+    return name if name or not found else found[0]
+
+
 def package_module(name: str) -> Any:
     """Import a module of the service's package, such as `cors.findings`."""
-    return import_module(f"{main_module().rpartition('.')[0]}.{name}")
+    return import_module(f"{package()}.{name}")
 
 
 OTHER_RELEASE = (
@@ -226,7 +234,9 @@ def create_app(environment: str) -> FastAPI:
     try:
         with only_dotenv(), patch.dict(os.environ, {"ENVIRONMENT": environment}):
             settings = package_module("settings").Settings.load(environment, ROOT)
-            app = import_module(main_module()).create_app(settings)
+            main = import_module(main_module())
+            create = getattr(main, "create_app", None) or package_module("main").create_app
+            app = create(settings)
     except findings.ConfigurationError as error:
         pytest.fail(str(error), pytrace=False)
     assert isinstance(app, FastAPI), (

@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
+from .audit import ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
 from .origin import Origin
@@ -133,31 +133,41 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
             "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
             "app.add_middleware instead of wrapping it"
         )
+        if type(app).__module__.startswith("socketio."):
+            # Its argument `[]` turns off a policy of its own.
+            fix = (
+                "serve the CORSFastAPI itself, create sio with cors_allowed_origins=[], and write "
+                "app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None)) in create_app"
+            )
         reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
         yield Fault("app", name, reason, fix)
     elif type(app).__call__ is not CORSFastAPI.__call__:
         reason = "has a __call__ of its own, which can step around the policy"
         fix = "remove it and add a middleware with app.add_middleware"
         yield Fault("app", name, reason, fix)
-    for place in second_policies(app, "app"):
+    for place, path in second_policies(app, "app", ""):
         reason = "answers with a CORS policy of its own, which nobody audits"
-        yield Fault(place, "", reason, "remove it; the app's own policy answers for everything")
+        fix = f"remove it, and write instead what is missing: more origins into {ORIGINS}"
+        if path:
+            public = ",".join((*subject.policy.public_paths, path))
+            fix += f"; {PUBLIC_PATHS}={public} if every site may read what is below {path}"
+        yield Fault(place, "", reason, f"{fix}; origin_provider= in CORSFastAPI(…) for tenants")
 
 
-def second_policies(app: Any, name: str) -> Iterator[str]:
-    """Yield where a CORSMiddleware was added to the app or to something in it."""
+def second_policies(app: Any, name: str, path: str) -> Iterator[tuple[str, str]]:
+    """Yield where a CORSMiddleware was added to the app or to something in it, with its path."""
     for middleware in getattr(app, "user_middleware", ()):
         if inspect.isclass(middleware.cls) and issubclass(middleware.cls, CORSMiddleware):
-            yield f"{name}.add_middleware({middleware.cls.__name__})"
+            yield f"{name}.add_middleware({middleware.cls.__name__})", path
     for route in included(getattr(app, "routes", None) or ()):
-        place = route_name(route, name)
+        place, below = route_name(route, name), path + getattr(route, "path", "")
         # What a route or a mount calls may be wrapped several times.
         inner = getattr(route, "app", None)
         while inner is not None and inner is not app:
             if isinstance(inner, CORSMiddleware | CORSFastAPI):
-                yield f"{place[:-1]}, {type(inner).__name__})"
+                yield f"{place[:-1]}, {type(inner).__name__})", below
             if isinstance(route, Mount | Host) and hasattr(inner, "routes"):
-                yield from second_policies(inner, place)
+                yield from second_policies(inner, place, below)
                 break
             inner = getattr(inner, "app", None)
 

@@ -135,13 +135,17 @@ def not_created(error: Exception) -> Finding:
 
 
 def entrypoint() -> tuple[str, str]:
-    """Return module and name of what is served: `[tool.fastapi] entrypoint`, or main.app."""
+    """Return module and name of what is served: `[tool.fastapi] entrypoint`, or main.app.
+
+    It may lie outside of the package, but the pyproject.toml of another project does not count.
+    """
     try:
         pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
         module, _, name = pyproject["tool"]["fastapi"]["entrypoint"].partition(":")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         module, name = "", ""
-    if module.partition(".")[0] != PACKAGE:
+    is_ours = any(Path(folder, PACKAGE, "cors").is_dir() for folder in ("src", ""))
+    if not module or (module.partition(".")[0] != PACKAGE and not is_ours):
         module, name = f"{PACKAGE}.main", "app"
     return module, name or "app"
 
@@ -149,6 +153,9 @@ def entrypoint() -> tuple[str, str]:
 def served() -> object:
     """Return what a server serves. It is made once, for the environment that asks first."""
     module, name = entrypoint()
+    if (folder := os.getcwd()) not in sys.path:
+        # As servers do: what wraps the app may lie beside pyproject.toml.
+        sys.path.append(folder)
     app: object = getattr(import_module(module), name)
     return app
 
@@ -157,7 +164,8 @@ def create_app(environment: str) -> object:
     """Create the app for an environment; return what is served if something wraps the app."""
     with environment_set_to(environment):
         app = served()
-        factory = getattr(import_module(entrypoint()[0]), "create_app", None)
+        modules = (import_module(name) for name in (entrypoint()[0], f"{PACKAGE}.main"))
+        factory = next((each.create_app for each in modules if hasattr(each, "create_app")), None)
         created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
     return created
 
