@@ -343,7 +343,7 @@ class Service:
     @property
     def own_websockets(self) -> list[str]:
         """The paths of the service's own WebSockets, with every parameter filled in."""
-        return [filled(route.path) for route in self.own_routes if route.is_websocket]
+        return [filled(route.path) for route in self.own_routes if not route.methods]
 
     def responds(self, path: str) -> bool:
         """Whether GET gets a response in time. One that waits for an event cannot be judged."""

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
@@ -200,11 +200,6 @@ class AppRoute:
     endpoint: Callable[..., Any]
     dependant: Any = None
 
-    @property
-    def is_websocket(self) -> bool:
-        """Whether the path takes WebSocket handshakes instead of requests."""
-        return not self.methods
-
 
 def app_routes(app: object) -> Iterator[AppRoute]:
     """Yield the routes of an application and of everything mounted in it.
@@ -220,15 +215,16 @@ def app_routes(app: object) -> Iterator[AppRoute]:
 def routes_below(routes: Iterable[BaseRoute], prefix: str) -> Iterator[AppRoute]:
     """Yield the routes below a path prefix."""
     for route in included(routes):
-        if isinstance(route, Mount):
-            yield from routes_below(route.routes or (), prefix + route.path)
-        elif isinstance(route, Host):
-            yield from routes_below(route.routes or (), prefix)
-        elif isinstance(route, WebSocketRoute):
-            yield app_route(route, prefix, frozenset())
-        elif isinstance(route, Route) or hasattr(route, "endpoint"):
+        if isinstance(route, Mount | Host):
+            # A Host has no path of its own.
+            yield from routes_below(route.routes or (), prefix + getattr(route, "path", ""))
+        elif hasattr(route, "endpoint"):
             # A route without a list of methods leaves them to its endpoint: GET at least.
-            yield app_route(route, prefix, frozenset(getattr(route, "methods", None) or {"GET"}))
+            methods = frozenset(getattr(route, "methods", None) or {"GET"})
+            if isinstance(route, WebSocketRoute):
+                methods = frozenset()
+            dependant = getattr(route, "dependant", None)
+            yield AppRoute(prefix + route.path, methods, route.endpoint, dependant)
 
 
 def included(routes: Iterable[Any]) -> Iterator[Any]:
@@ -240,9 +236,3 @@ def included(routes: Iterable[Any]) -> Iterator[Any]:
             yield route
         else:
             yield from included(context.starlette_route or context for context in contexts())
-
-
-def app_route(route: Any, prefix: str, methods: frozenset[str]) -> AppRoute:
-    """Return what is known of a route of Starlette's or FastAPI's."""
-    dependant = getattr(route, "dependant", None)
-    return AppRoute(prefix + route.path, methods, route.endpoint, dependant)

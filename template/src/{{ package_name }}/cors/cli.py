@@ -9,7 +9,6 @@ import sys
 import textwrap
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -155,20 +154,14 @@ def served() -> object:
 
 def create_app(environment: str) -> object:
     """Create the app for an environment; return what is served if something wraps the app."""
-    with environment_set_to(environment):
+    before = os.environ.get("ENVIRONMENT")
+    # Importing the service makes an app, too.
+    os.environ["ENVIRONMENT"] = environment
+    try:
         app = served()
         factory = getattr(import_module(entrypoint()[0]), "create_app", None)
         created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
-    return created
-
-
-@contextmanager
-def environment_set_to(name: str) -> Iterator[None]:
-    """Set ENVIRONMENT meanwhile: importing the service makes an app for it."""
-    before = os.environ.get("ENVIRONMENT")
-    os.environ["ENVIRONMENT"] = name
-    try:
-        yield
+        return created
     finally:
         if before is None:
             del os.environ["ENVIRONMENT"]
@@ -182,13 +175,8 @@ def environment_set_to(name: str) -> Iterator[None]:
 def as_text(environment: Environment) -> Iterator[str]:
     """Yield a line for each finding, wrapped on a terminal, and a sentence on what they mean."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
-    wrapper = textwrap.TextWrapper(
-        width,
-        initial_indent="  ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    wrapper = textwrap.TextWrapper(width, "  ", "    ", break_long_words=False)
+    wrapper.break_on_hyphens = False
     for found in environment.findings:
         yield wrapper.fill(str(found))
     yield environment.verdict

@@ -118,7 +118,7 @@ def origins_not_set(subject: Subject) -> Iterator[Fault]:
 def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield the entries that are plain http on a host that is not loopback, each with its fix."""
     for text, each in subject.sites:
-        if each.is_plain_http and not each.is_loopback:
+        if each.scheme == "http" and not each.is_loopback:
             https = text.replace("http://", "https://", 1).removesuffix(":443")
             listed = https in subject.policy.allow_origins
             yield text, f"remove it; {https} is listed already" if listed else f"write {https}"

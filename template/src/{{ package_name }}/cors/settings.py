@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from .audit import GUARD_WRITES, Subject
+from .audit import FIELDS, GUARD_WRITES, Subject
 from .findings import ConfigurationError, Finding, errors_among
 from .policy import CORSPolicy, strictness_of
 from .rules import audit
@@ -99,20 +99,10 @@ class CORSSettings(BaseSettings):
 
     def as_policy(self) -> CORSPolicy:
         """Return the policy as it is written, right or wrong."""
-        return CORSPolicy(
-            environment=self.environment,
-            allow_origins=self.cors_allowed_origins,
-            allow_credentials=self.cors_allow_credentials,
-            allow_methods=self.cors_allow_methods,
-            allow_headers=self.cors_allow_headers,
-            expose_headers=self.cors_expose_headers,
-            max_age=self.cors_max_age,
-            public_paths=self.cors_public_paths,
-            guard_writes=self.cors_guard_writes is True,
-            report_writes=self.cors_guard_writes == "report",
-            guard_exempt_paths=self.cors_guard_exempt_paths,
-            waivers=self.cors_waivers,
-        )
+        values = {field: getattr(self, variable.lower()) for variable, field in FIELDS.items()}
+        values["guard_writes"] = self.cors_guard_writes is True
+        values["report_writes"] = self.cors_guard_writes == "report"
+        return CORSPolicy(environment=self.environment, **values)
 
     def cors_policy(self) -> CORSPolicy:
         """Return the policy, for an application to enforce.

@@ -95,11 +95,12 @@ def read_file(path: Path) -> DotenvFile:
     """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
     try:
         text = path.read_text(encoding=ENCODING)
-    except UnicodeDecodeError:
-        raise refused_environment(path.name, "is not UTF-8 text", SAVE_AS_TEXT, path.name) from None
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror})"
-        raise refused_environment(path.name, reason, SAVE_AS_TEXT, path.name) from None
+    except (UnicodeDecodeError, OSError) as error:
+        reason = "is not UTF-8 text"
+        if isinstance(error, OSError):
+            reason = f"cannot be read ({error.strerror})"
+        fix = "save it as UTF-8 text that the service's user may read"
+        raise refused_environment(path.name, reason, fix, path.name) from None
     return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
 
 
@@ -148,7 +149,9 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     directory = directory or Path.cwd()
     given = process_variable("ENVIRONMENT")
     if not environment and given is not None and not given.strip():
-        raise empty_environment(directory)
+        listed = ", ".join(environments(directory)) or "the environments"
+        fix = f"set it to one of {listed}, or unset it for development"
+        raise refused_environment("", "is empty", fix)
     chosen = environment or (given or "").strip()
     name = chosen or "development"
     paths = [directory / f".env.{name}", directory / f".env.{name}.local"]
@@ -172,8 +175,6 @@ def is_cut_short(name: str, directory: Path) -> bool:
 
 # --- Refusals ---------------------------------------------------------------------------------
 
-SAVE_AS_TEXT = "save it as UTF-8 text that the service's user may read"
-
 
 def refused_environment(
     value: str, reason: str, fix: str, where: str = PROCESS
@@ -183,13 +184,6 @@ def refused_environment(
         rule="CORS031", variable="ENVIRONMENT", value=value, reason=reason, fix=fix, where=where
     )
     return ConfigurationError([finding])
-
-
-def empty_environment(directory: Path) -> ConfigurationError:
-    """Return the error for an ENVIRONMENT that is set to nothing."""
-    listed = ", ".join(environments(directory)) or "the environments"
-    fix = f"set it to one of {listed}, or unset it for development"
-    return refused_environment("", "is empty", fix)
 
 
 def unknown_environment(name: str, chosen: bool, directory: Path) -> ConfigurationError:

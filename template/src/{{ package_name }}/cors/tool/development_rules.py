@@ -29,10 +29,10 @@ from ..audit import (
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS
 from ..findings import ConfigurationError
-from ..origin import registrable_domain
 from ..rules import RULES
 from ..sources import PROCESS, DotenvFile, find_sources
 from ..waivers import Waiver
+from .browser import registrable_domain
 from .update_rules import UPDATE_RULES, change, copier, find_answers, recorded_answers
 
 BOOK = RuleBook()
@@ -183,7 +183,7 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
         return
     if "*" in policy.allow_methods:
         return
-    routes = [route for route in app_routes(subject.app) if not route.is_websocket]
+    routes = [route for route in app_routes(subject.app) if route.methods]
     used = frozenset[str]().union(*(route.methods for route in routes)) | {"HEAD", "OPTIONS"}
     kept = [method for method in policy.allow_methods if method in used]
     missing = sorted(used - SAFELISTED_METHODS - {"OPTIONS", *policy.allow_methods})

@@ -25,9 +25,9 @@ from ..audit import (
 from ..cli import NO_APP, Environment, examine
 from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..findings import shown
-from ..origin import Origin, Pattern, Site, exact, registrable_domain
+from ..origin import Origin, Pattern, Site, exact
 from ..sources import PROCESS
-from .browser import Reason, console_message
+from .browser import Reason, console_message, registrable_domain
 from .browser import Step as BrowserStep
 from .cors_check import unsafe_names
 from .explain_question import (
@@ -312,7 +312,7 @@ def about_headers(found: Explanation) -> Iterator[str]:
 def about_network(found: Explanation, page: Site, service: Site) -> Iterator[str]:
     """Say where a browser blocks a request before CORS comes into play."""
     is_service_local = service.is_loopback or service.is_private
-    if page.scheme == "https" and service.is_plain_http and not service.is_loopback:
+    if page.scheme == "https" and service.scheme == "http" and not service.is_loopback:
         yield (
             f"Mixed content: a page on https may not call {service}, whatever the policy says. "
             "Serve it over https."
@@ -328,7 +328,7 @@ def about_routes(found: Explanation) -> Iterator[str]:
     """Say that the app has no route for such a request. CORS does not look at routes."""
     question, app = found.question, found.environment.app
     path = question.path.removeprefix(found.root_path) or "/"
-    routes = [each for each in app_routes(app) if each.is_websocket == question.is_socket]
+    routes = [each for each in app_routes(app) if bool(each.methods) != question.is_socket]
     matching = [each for each in routes if compile_path(each.path)[0].match(path)]
     if app is None or (not question.is_socket and (path == "/" or not routes)):
         return
