@@ -29,9 +29,8 @@ class CORSFastAPI(FastAPI):
     """FastAPI with the CORS middleware outside of all that `add_middleware` adds.
 
     `cors` takes the policy, `on_refusal` a function that is called with each `Refusal`, as for
-    metrics, and everything else goes to FastAPI. The attributes `cors_policy` and
-    `cors` (the policy and the middleware that enforces it) are read-only: a policy that replaced
-    them would not be audited.
+    metrics, and everything else goes to FastAPI. The attributes `cors_policy` and `cors` are
+    read-only: a policy that replaced them would not be audited.
 
     What `add_middleware` adds lies inside FastAPI's own error handling. A policy added that way is
     missing on an unhandled 500, and on the responses of middleware that is added later.
@@ -44,7 +43,6 @@ class CORSFastAPI(FastAPI):
         on_refusal: Callable[[Refusal], object] | None = None,
         **options: Any,
     ) -> None:
-        """Build the app, and put the policy in front of it."""
         super().__init__(**options)
         self._cors_policy = cors
         arguments = cors.middleware_arguments()
@@ -92,10 +90,8 @@ def refusal_to_start(app: FastAPI, policy: CORSPolicy) -> str:
 
 def with_places(findings: list[Finding], environment: str) -> list[Finding]:
     """Return findings with file and line of their variables, where the policy came from files."""
-    if not findings:
-        return findings
     try:
-        variables = find_sources(environment).variables
+        variables = find_sources(environment).variables if findings else {}
     except ConfigurationError:
         return findings
     placed = []
@@ -106,8 +102,6 @@ def with_places(findings: list[Finding], environment: str) -> list[Finding]:
         placed.append(found)
     return placed
 
-
-# --- The rules on the app ---------------------------------------------------------------------
 
 APP_RULES = RuleBook()
 
@@ -183,9 +177,6 @@ def uses_bearer_tokens(dependant: Any) -> bool:
         or uses_bearer_tokens(dependency)
         for dependency in getattr(dependant, "dependencies", ())
     )
-
-
-# --- The routes of an application -------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

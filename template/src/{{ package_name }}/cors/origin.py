@@ -62,11 +62,14 @@ PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([/\\]*)([^/\\?#]*)(.*)", re.DOTA
 
 @dataclass(frozen=True)
 class Site:
-    """What an origin and a pattern have in common."""
+    """What an origin and a pattern have in common. `port` is None for the scheme's default port."""
 
     scheme: str
     host: str
     port: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
 
     @property
     def is_loopback(self) -> bool:
@@ -88,13 +91,19 @@ class Site:
         """Whether the host is a name that is reserved for documentation and tests."""
         return PLACEHOLDER.fullmatch(self.host) is not None
 
+    @property
+    def is_plain_http(self) -> bool:
+        """Whether anyone on the network path can read and change its pages."""
+        return self.scheme == "http"
+
 
 @dataclass(frozen=True)
 class Origin(Site):
-    """One origin, in the form that browsers send. `port` is None for the scheme's default port."""
+    """One origin, in the form that browsers send."""
 
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
+    def covers(self, origin: "Origin") -> bool:
+        """Whether `origin` is this one."""
+        return self == origin
 
 
 @dataclass(frozen=True)
@@ -108,8 +117,7 @@ class Pattern(Site):
     kind: Literal["label", "partial", "port"] = "label"
 
     def __str__(self) -> str:
-        port = "*" if self.kind == "port" else self.port
-        return f"{self.scheme}://{self.host}" + (f":{port}" if port else "")
+        return super().__str__() + (":*" if self.kind == "port" else "")
 
     @property
     def base(self) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from . import fetch_standard
 from .audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -26,17 +27,6 @@ from .audit import (
     Subject,
     findings_of,
 )
-from .fetch_standard import (
-    FORBIDDEN_METHODS,
-    FORBIDDEN_REQUEST_HEADERS,
-    FORBIDDEN_REQUEST_PREFIXES,
-    FORBIDDEN_RESPONSE_HEADERS,
-    METHOD_OVERRIDE_HEADERS,
-    SAFELISTED_RESPONSE_HEADERS,
-    STANDARD_METHODS,
-    TOKEN,
-    names,
-)
 from .findings import Finding
 from .origin import Origin, own_app_origin
 from .origin_errors import OriginError
@@ -50,7 +40,7 @@ CHROMIUM_MAX_AGE = 7200
 LONGEST_MAX_AGE = 86400
 
 # Names that stand only in requests: exposing one confuses the two lists.
-REQUEST_ONLY_HEADERS = names(
+REQUEST_ONLY_HEADERS = fetch_standard.names(
     "accept accept-language authorization cookie host if-match if-modified-since if-none-match "
     "origin range referer user-agent"
 )
@@ -118,7 +108,7 @@ def origins_not_set(subject: Subject) -> Iterator[Fault]:
 def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield the entries that are plain http on a host that is not loopback, each with its fix."""
     for text, each in subject.sites:
-        if each.scheme == "http" and not each.is_loopback:
+        if each.is_plain_http and not each.is_loopback:
             https = text.replace("http://", "https://", 1).removesuffix(":443")
             listed = https in subject.policy.allow_origins
             yield text, f"remove it; {https} is listed already" if listed else f"write {https}"
@@ -230,7 +220,7 @@ def placeholder_host(subject: Subject) -> Iterator[Fault]:
 
 def is_name(text: str) -> bool:
     """Whether it is a token without quotes, which a token may hold but which are leftovers."""
-    return TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
+    return fetch_standard.TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
 
 
 @BOOK.rule("CORS017", "E E E")
@@ -240,7 +230,7 @@ def impossible_method(subject: Subject) -> Iterator[Fault]:
         if not is_name(method):
             fix = "write methods as GET,POST, separated by commas"
             yield Fault(METHODS, method, "is not the name of a method", fix)
-        elif method.upper() in FORBIDDEN_METHODS:
+        elif method.upper() in fetch_standard.FORBIDDEN_METHODS:
             yield Fault(METHODS, method, "is forbidden to every script", f"remove {method}")
 
 
@@ -248,7 +238,7 @@ def impossible_method(subject: Subject) -> Iterator[Fault]:
 def lower_case_method(subject: Subject) -> Iterator[Fault]:
     """A standard method in lower case."""
     for method in subject.policy.allow_methods:
-        if method != method.upper() and method.upper() in STANDARD_METHODS:
+        if method != method.upper() and method.upper() in fetch_standard.STANDARD_METHODS:
             reason = "is not written as browsers send it"
             yield Fault(METHODS, method, reason, f"write {method.upper()}")
 
@@ -258,10 +248,11 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
     """A request header that no script can set."""
     for header in subject.policy.allow_headers:
         name, fix = header.lower(), f"remove {header}"
+        is_prefixed = name.startswith(fetch_standard.FORBIDDEN_REQUEST_PREFIXES)
         if not is_name(header):
             fix = "write names as Authorization,Content-Type, separated by commas"
             yield Fault(REQUEST_HEADERS, header, "is not the name of a header", fix)
-        elif name in FORBIDDEN_REQUEST_HEADERS or name.startswith(FORBIDDEN_REQUEST_PREFIXES):
+        elif is_prefixed or name in fetch_standard.FORBIDDEN_REQUEST_HEADERS:
             if name == "cookie":
                 fix += f"; cookies are allowed by {CREDENTIALS}=true"
             reason = "is set by the browser alone, never by a script"
@@ -274,7 +265,7 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
 def method_override(subject: Subject) -> Iterator[Fault]:
     """A header that overrides the method."""
     for header in subject.policy.allow_headers:
-        if header.lower() in METHOD_OVERRIDE_HEADERS:
+        if header.lower() in fetch_standard.METHOD_OVERRIDE_HEADERS:
             reason = "lets a POST act as a method that was not allowed"
             fix = f"remove it and list the method in {METHODS}"
             yield Fault(REQUEST_HEADERS, header, reason, fix)
@@ -316,7 +307,7 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
         if header != "*" and not is_name(header):
             fix = "write names as X-Total-Count,ETag, separated by commas"
             yield Fault(EXPOSED_HEADERS, header, "is not the name of a header", fix)
-        elif name in FORBIDDEN_RESPONSE_HEADERS:
+        elif name in fetch_standard.FORBIDDEN_RESPONSE_HEADERS:
             yield Fault(EXPOSED_HEADERS, header, "is hidden from every script", f"remove {header}")
         elif name in REQUEST_ONLY_HEADERS:
             fix = f"remove it here; scripts may set it when {REQUEST_HEADERS} lists it"
@@ -327,7 +318,7 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
 def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
     """A response header that is readable anyway."""
     for header in subject.policy.expose_headers:
-        if header.lower() in SAFELISTED_RESPONSE_HEADERS:
+        if header.lower() in fetch_standard.SAFELISTED_RESPONSE_HEADERS:
             yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from .audit import FIELDS, Fault, Rule, RuleBook, Subject
 from .findings import shown
-from .sources import PROCESS, DotenvFile, Variable
+from .sources import PROCESS, Variable
 
 FILE_RULES = RuleBook()
 
@@ -32,14 +32,14 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         if name in FIELDS or name.startswith("CORS_REQUIRE_"):
             continue
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
+        if not name.startswith("CORS_") and letters(name) not in ours:
+            continue
+        reason, fix = "is read by nothing", "remove it; there is nothing to set"
         if name.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
             # Starlette's argument is for a header that browsers gave up for a permission prompt.
-            reason = (
-                "is read by nothing: before a page of the internet reaches a private address, the "
-                "browser asks its user, and no header of a service changes that"
-            )
-            yield Fault(name, "", reason, "remove it; there is nothing to set", variable.where)
-        elif name.startswith("CORS_") or letters(name) in ours:
+            reason += ": before a page of the internet reaches a private address, the browser asks "
+            reason += "its user, and no header of a service changes that"
+        else:
             # Imported here: no service that starts needs it.
             from difflib import get_close_matches
 
@@ -47,7 +47,7 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
             fix = f"write {near}, or remove it"
             if near in subject.variables:
                 fix = f"remove it; for that setting, write {near}, which is there already"
-            yield Fault(name, "", "is read by nothing", fix, variable.where)
+        yield Fault(name, "", reason, fix, variable.where)
 
 
 def letters(name: str) -> str:
@@ -86,25 +86,17 @@ def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
 @FILE_RULES.rule("CORS041", "E E E")
 def unread_line(subject: Subject) -> Iterator[Fault]:
     """A line of a dotenv file that is not read."""
-    for file in subject.files:
-        for line in unread_lines(file):
-            reason = "is not read: a quote is not closed, there is no =, or something follows"
-            fix = "write NAME=value, the value in two quotes or in none"
-            yield Fault(file.path.name, shown(line.value), reason, fix, line.where)
-
-
-def unread_lines(file: DotenvFile) -> Iterator[Variable]:
-    """Yield each line about the policy that no variable was read from.
-
-    Either it cannot be read itself, or it lies within the quotes of another variable.
-    """
-    for binding in file.bindings:
+    reason = "is not read: a quote is not closed, there is no =, or something follows"
+    fix = "write NAME=value, the value in two quotes or in none"
+    bindings = [(file, binding) for file in subject.files for binding in file.bindings]
+    for file, binding in bindings:
+        # A line cannot be read itself, or it lies within the quotes of another variable.
         own_line = binding.value is not None
         for number, line in enumerate(binding.original.string.split("\n"), binding.original.line):
             if line.strip() and own_line:
                 own_line = False
             elif ABOUT_THE_POLICY.match(line):
-                yield Variable("", line.strip(), file.place(number))
+                yield Fault(file.path.name, shown(line.strip()), reason, fix, file.place(number))
 
 
 @FILE_RULES.rule("CORS043", "E E E")

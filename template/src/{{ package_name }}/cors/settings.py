@@ -159,17 +159,13 @@ def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) ->
 
     pydantic-settings stops there, and names the field only in its message.
     """
-    name = next((name for name in cls.model_fields if f'"{name}"' in str(error)), "")
-    variable = sources.variables.get(name.upper())
-    return Finding(
-        rule="SETTINGS",
-        variable=name.upper() or "the settings",
-        value="",
-        reason="is a list or an object in settings.py, and its text is not JSON",
-        fix='write it as JSON, a list as ["a","b"]; or declare it with NoDecode, as '
-        "cors/settings.py does",
-        where=variable.where if variable else "",
-    )
+    names = (name.upper() for name in cls.model_fields if f'"{name}"' in str(error))
+    reason = "is a list or an object in settings.py, and its text is not JSON"
+    fix = 'write it as JSON, a list as ["a","b"]; or declare it with NoDecode, as '
+    fix += "cors/settings.py does"
+    name = next(names, "the settings")
+    where = sources.variables[name].where if name in sources.variables else ""
+    return Finding(rule="SETTINGS", variable=name, value="", reason=reason, fix=fix, where=where)
 
 
 def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:

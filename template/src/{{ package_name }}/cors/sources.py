@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
@@ -49,12 +49,12 @@ class DotenvFile:
     def variables(self) -> tuple[Variable, ...]:
         """The variables in the order of their lines, `${NAME}` left as it stands."""
         found = []
-        for binding in self.bindings:
-            if binding.key is not None:
-                text = binding.original.string
+        for key, value, original, _ in self.bindings:
+            if key is not None:
+                text = original.string
                 skipped = text[: len(text) - len(text.lstrip())].count("\n")
-                where = self.place(binding.original.line + skipped)
-                found.append(Variable(binding.key.upper(), binding.value or "", where))
+                where = self.place(original.line + skipped)
+                found.append(Variable(key.upper(), value or "", where))
         return tuple(found)
 
     def place(self, line: int) -> str:
@@ -80,14 +80,13 @@ class Sources:
         return found | {each.name: each for each in process_variables()}
 
 
-def process_variables() -> Iterator[Variable]:
-    """Yield the variables of the process."""
-    for name, value in os.environ.items():
-        yield Variable(name.upper(), value, PROCESS)
+def process_variables() -> list[Variable]:
+    """Return the variables of the process; their names may be in any case of letters."""
+    return [Variable(name.upper(), value, PROCESS) for name, value in os.environ.items()]
 
 
 def process_variable(name: str) -> str | None:
-    """Return a variable of the process; its name may be in any case of letters."""
+    """Return the text of a variable of the process."""
     return next((each.value for each in process_variables() if each.name == name), None)
 
 
@@ -100,7 +99,7 @@ def read_file(path: Path) -> DotenvFile:
         if isinstance(error, OSError):
             reason = f"cannot be read ({error.strerror})"
         fix = "save it as UTF-8 text that the service's user may read"
-        raise refused_environment(path.name, reason, fix, path.name) from None
+        raise refused_environment(path.name, path.name, reason, fix) from None
     return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
 
 
@@ -151,7 +150,7 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     if not environment and given is not None and not given.strip():
         listed = ", ".join(environments(directory)) or "the environments"
         fix = f"set it to one of {listed}, or unset it for development"
-        raise refused_environment("", "is empty", fix)
+        raise refused_environment("", PROCESS, "is empty", fix)
     chosen = environment or (given or "").strip()
     name = chosen or "development"
     paths = [directory / f".env.{name}", directory / f".env.{name}.local"]
@@ -173,12 +172,7 @@ def is_cut_short(name: str, directory: Path) -> bool:
     return any(each.startswith(name) for each in environments(directory) if each != name)
 
 
-# --- Refusals ---------------------------------------------------------------------------------
-
-
-def refused_environment(
-    value: str, reason: str, fix: str, where: str = PROCESS
-) -> ConfigurationError:
+def refused_environment(value: str, where: str, reason: str, fix: str) -> ConfigurationError:
     """Return the error for an environment that cannot be read."""
     finding = Finding(
         rule="CORS031", variable="ENVIRONMENT", value=value, reason=reason, fix=fix, where=where
@@ -223,4 +217,4 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
         fix = f"set ENVIRONMENT={near[0]}"
     else:
         fix = "set ENVIRONMENT to one of them"
-    return refused_environment(name if chosen else "", reason, fix)
+    return refused_environment(name if chosen else "", PROCESS, reason, fix)

@@ -35,7 +35,6 @@ from .. import app as app_module
 from ..cli import as_text, create_app, examine
 from ..findings import ConfigurationError
 from ..origin import Origin, Pattern
-from ..origin_errors import matches
 from ..policy import CORSPolicy
 from ..sources import Sources, environments, find_sources
 from .lab_plan import (
@@ -226,14 +225,14 @@ def listen_for_pages(
             pages.append(Page(str(origin), allowed=True))
     for host in OTHER_HOSTS:
         origin = Origin("http", host, server.listen(host))
-        if not any(matches(origin, entry) for entry in entries):
+        if not any(entry.covers(origin) for entry in entries):
             break
     return [*pages, Page(str(origin), allowed=False)], left_out
 
 
 def is_local(entry: Origin | Pattern) -> bool:
     """Whether a page can be served there: on this machine, and without a certificate."""
-    return entry.is_loopback and entry.scheme == "http"
+    return entry.is_loopback and entry.is_plain_http
 
 
 def sample_host(entry: Origin | Pattern) -> str:
