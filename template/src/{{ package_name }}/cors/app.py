@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute
+from starlette.routing import Host, Mount, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
@@ -114,10 +114,8 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
         return
     name = type(app).__name__
     if not isinstance(app, CORSFastAPI):
-        fix = (
-            "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
-            "app.add_middleware instead of wrapping it"
-        )
+        fix = "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
+        fix += "app.add_middleware instead of wrapping it"
         reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
         yield Fault("app", name, reason, fix)
     elif type(app).__call__ is not CORSFastAPI.__call__:
@@ -192,23 +190,18 @@ class AppRoute:
     dependant: Any = None
 
 
-def app_routes(app: object) -> Iterator[AppRoute]:
-    """Yield the routes of an application and of everything mounted in it.
+def app_routes(app: object, prefix: str = "") -> Iterator[AppRoute]:
+    """Yield the routes of an application and of everything mounted in it, below a path prefix.
 
     What is mounted without routes, such as static files, cannot be looked into. What something
     wraps can.
     """
     while not hasattr(app, "routes") and hasattr(app, "app"):
         app = app.app
-    yield from routes_below(getattr(app, "routes", None) or (), "")
-
-
-def routes_below(routes: Iterable[BaseRoute], prefix: str) -> Iterator[AppRoute]:
-    """Yield the routes below a path prefix."""
-    for route in included(routes):
+    for route in included(getattr(app, "routes", None) or ()):
         if isinstance(route, Mount | Host):
             # A Host has no path of its own.
-            yield from routes_below(route.routes or (), prefix + getattr(route, "path", ""))
+            yield from app_routes(route, prefix + getattr(route, "path", ""))
         elif hasattr(route, "endpoint"):
             # A route without a list of methods leaves them to its endpoint: GET at least.
             methods = frozenset(getattr(route, "methods", None) or {"GET"})

@@ -116,13 +116,9 @@ def is_report_mode(found: Finding) -> bool:
 
 def not_created(error: Exception) -> Finding:
     """Return the finding for an app that cannot be created."""
-    return Finding(
-        rule=NO_APP,
-        variable="create_app",
-        value="",
-        reason=f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}",
-        fix="make it work without the services it connects to, or check with --no-app",
-    )
+    reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}"
+    fix = "make it work without the services it connects to, or check with --no-app"
+    return Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
 
 
 def entrypoint() -> tuple[str, str]:

@@ -119,10 +119,8 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     - `public_paths`: path prefixes, on segment boundaries, that every site may use without
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
-    - `guard_writes`: refuse an unsafe request of another site with 403 before the app runs.
-    - `report_writes`: without `guard_writes`, log what it would refuse, and let it run.
-    - `guard_exempt_paths`: exact paths to which every site may post a form, such as the last step
-      of a login. The guard lets it pass; no site gets a grant for it.
+    - `guard_writes` refuses what the module says; `report_writes`, without it, logs the same.
+    - `guard_exempt_paths`: exact paths to which every site may post a form. None gets a grant.
     - `describe_stranger`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
     - `near_miss`: takes a refused origin and returns the allowed one that it resembles.

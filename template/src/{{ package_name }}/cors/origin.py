@@ -74,9 +74,8 @@ class Site:
     @property
     def is_loopback(self) -> bool:
         """Whether only the user's own machine can serve it. Pages of app shells do not count."""
-        if self.scheme not in WEB_SCHEMES:
-            return False
-        return f".{self.host}".endswith(".localhost") or is_in(self.host, LOOPBACK_NETWORKS)
+        is_named = f".{self.host}".endswith(".localhost")
+        return self.scheme in WEB_SCHEMES and (is_named or is_in(self.host, LOOPBACK_NETWORKS))
 
     @property
     def is_private(self) -> bool:

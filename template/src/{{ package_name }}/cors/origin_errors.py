@@ -24,7 +24,7 @@ from .origin import (
     origin_of,
 )
 
-OPAQUE_SCHEMES = ("file", "data", "about", "blob", "filesystem", "javascript")
+OPAQUE = re.compile(r"null\Z|(?:file|data|about|blob|filesystem|javascript):", re.IGNORECASE)
 MOST_SUGGESTED = 20
 
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -84,12 +84,9 @@ def fault_of(text: str) -> tuple[str, str, str]:
         return "CORS006", "is empty", NAME_IT
     if bare == "*":
         return "CORS003", "lets every site in", "list the sites, or open paths to everyone"
-    if re.match(rf"null\Z|(?:{'|'.join(OPAQUE_SCHEMES)}):", bare, re.IGNORECASE):
-        return (
-            "CORS005",
-            "stands for any sandboxed page and any local file",
-            "serve the page from a host and list that",
-        )
+    if OPAQUE.match(bare):
+        advice = "serve the page from a host and list that"
+        return "CORS005", "stands for any sandboxed page and any local file", advice
     if reason := stray_character(text):
         return "CORS006", reason, NAME_IT
     parts = split(text)

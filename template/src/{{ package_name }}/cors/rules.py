@@ -75,7 +75,8 @@ def fix_of(error: OriginError, subject: Subject) -> str:
     return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
 
-# What is no origin in any environment.
+# What is no origin in any environment. A waiver can only accept a scheme of an app's own, as in
+# myshop://app.
 MALFORMED = {
     "CORS003": "A wildcard among the origins",
     "CORS005": "An opaque origin",
@@ -86,7 +87,6 @@ MALFORMED = {
     "CORS016": "A wildcard port on a host that is not loopback",
 }
 BOOK.extend(
-    # A waiver can only accept a scheme of an app's own, as in myshop://app.
     Rule(id, "E E E", title, malformed(id), waivable=id == "CORS008")
     for id, title in MALFORMED.items()
 )
@@ -96,13 +96,9 @@ BOOK.extend(
 def origins_not_set(subject: Subject) -> Iterator[Fault]:
     """CORS_ALLOWED_ORIGINS is not set."""
     if subject.sources and ORIGINS not in subject.variables:
-        yield Fault(
-            ORIGINS,
-            "",
-            "is not set, neither in a dotenv file nor in the process",
-            f"write {ORIGINS}= into .env.{subject.policy.environment}, followed by the origins, or "
-            "by nothing if no other site may call",
-        )
+        reason = "is not set, neither in a dotenv file nor in the process"
+        fix = f"write {ORIGINS}= into .env.{subject.policy.environment}, followed by the origins, "
+        yield Fault(ORIGINS, "", reason, fix + "or by nothing if no other site may call")
 
 
 def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -178,11 +174,9 @@ def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
     is_preview = subject.policy.environment == "preview" and not credentials
     for text, pattern in subject.patterns:
         if pattern.is_under_public_suffix and is_preview and pattern.has_fixed_parts:
-            reason = (
-                f"is under {pattern.base}, where anybody can take a name that fits and read what "
-                "their visitors' browsers can reach. Behind a VPN or an IP allow-list, that is "
-                "more than the public can reach"
-            )
+            reason = f"is under {pattern.base}, where anybody can take a name that fits and read "
+            reason += "what their visitors' browsers can reach. Behind a VPN or an IP allow-list, "
+            reason += "that is more than the public can reach"
             fix = "give previews a domain of your own, or list the exact origins that are yours"
             yield Fault(ORIGINS, text, reason, fix, severity="warning")
         elif pattern.is_under_public_suffix:
@@ -361,16 +355,14 @@ def unguarded_writes(subject: Subject) -> Iterator[Fault]:
         return
     if not subject.policy.allow_credentials or subject.policy.guard_writes:
         return
-    instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
     reason = "lets a form of another site write in a user's name, since browsers send cookies along"
-    # The value is the policy's, so that a waiver also fits where no file is known.
-    if GUARD_WRITES in subject.variables:
-        yield Fault(GUARD_WRITES, "false", reason, f"write true, {instead}")
-    else:
+    fix, place = "write true", subject.variables.get(GUARD_WRITES)
+    if place is None:
         reason += ", and it is not set"
-        place = subject.variables.get(CREDENTIALS)
-        where = place.where if place else ""
-        yield Fault(GUARD_WRITES, "false", reason, f"add {GUARD_WRITES}=true, {instead}", where)
+        fix, place = f"add {GUARD_WRITES}=true", subject.variables.get(CREDENTIALS)
+    fix += f", or {CREDENTIALS}=false if no cookie tells who calls"
+    # The value is the policy's, so that a waiver also fits where no file is known.
+    yield Fault(GUARD_WRITES, "false", reason, fix, place.where if place else "")
 
 
 @BOOK.rule("CORS004", "W E E", waivable=True)

@@ -23,16 +23,8 @@ Settings = TypeVar("Settings", bound="CORSSettings")
 
 
 def split_list(value: object) -> object:
-    """Return the items of a list that is written as text; anything else passes unchanged.
-
-    Raises PydanticCustomError (CORS001) where the text is no list.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return read_list(value)
-    except ValueError as error:
-        raise PydanticCustomError("CORS001", "{reason}", {"reason": str(error)}) from None
+    """Return the items of a list that is written as text; anything else passes unchanged."""
+    return read_list(value) if isinstance(value, str) else value
 
 
 def whole_number(value: object) -> object:
@@ -151,9 +143,6 @@ def texts_of(sources: Sources) -> dict[str, Any]:
     return texts | {"environment": sources.environment}
 
 
-# --- Variables that cannot be read ------------------------------------------------------------
-
-
 def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) -> Finding:
     """Return the finding for a list or an object of a subclass that is not written as JSON.
 
@@ -184,7 +173,7 @@ def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
         rule, fix = "CORS025", "write a whole number of seconds, such as 7200"
         reason = "is not a whole number of seconds" if value else "is empty"
     elif fault["type"] == "CORS001":
-        rule, reason = "CORS001", fault["ctx"]["reason"]
+        rule, reason = "CORS001", fault["msg"]
         fix = 'write a,b without quotes or JSON: ["a","b"]'
     elif name.startswith("CORS_"):
         more = ", or report" if name == GUARD_WRITES else ""

@@ -16,6 +16,7 @@ from io import StringIO
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
+from pydantic_core import PydanticCustomError
 
 from .findings import ConfigurationError, Finding
 from .policy import STRICTNESSES, strictness_of
@@ -106,8 +107,8 @@ def read_file(path: Path) -> DotenvFile:
 def read_list(text: str) -> list[str]:
     """Return the items of a list that is written `a,b` or as JSON, `["a","b"]`.
 
-    Raises ValueError, with a reason that continues a sentence, for JSON that is no list of strings,
-    and for an item that keeps half of a quote or bracket: something else was meant than was read.
+    Raises PydanticCustomError (CORS001), whose text continues a sentence, for JSON that is no list
+    of strings, and for an item that keeps half of a quote or bracket: something else was meant.
     """
     text = text.strip()
     if not text.startswith(("[", "{")):
@@ -115,14 +116,15 @@ def read_list(text: str) -> list[str]:
         for item in items:
             # An IPv6 address has brackets of its own, in pairs.
             if item.count('"') % 2 or item.count("'") % 2 or item.count("[") != item.count("]"):
-                raise ValueError(f"keeps half of a pair of quotes or brackets in `{item}`")
+                reason = "keeps half of a pair of quotes or brackets in `{item}`"
+                raise PydanticCustomError("CORS001", reason, {"item": item})
         return items
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("begins like JSON but is not valid JSON") from None
+        raise PydanticCustomError("CORS001", "begins like JSON but is not valid JSON") from None
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise ValueError("is JSON, but not a list of strings")
+        raise PydanticCustomError("CORS001", "is JSON, but not a list of strings")
     return [item.strip() for item in found]
 
 
@@ -157,19 +159,13 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
     found = [path for path in paths if well_named and path.is_file()]
     in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
-    if not well_named or not (found or (in_process and not is_cut_short(name, directory))):
+    # `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
+    is_slip = any(each.startswith(name) and each != name for each in environments(directory))
+    if not well_named or not (found or (in_process and not is_slip)):
         raise unknown_environment(name, bool(chosen), directory)
     if not chosen:
         log.warning("ENVIRONMENT is not set: using development, from %s", found[0])
     return Sources(name, directory, tuple(map(read_file, found)))
-
-
-def is_cut_short(name: str, directory: Path) -> bool:
-    """Whether another environment's name begins with this one.
-
-    `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
-    """
-    return any(each.startswith(name) for each in environments(directory) if each != name)
 
 
 def refused_environment(value: str, where: str, reason: str, fix: str) -> ConfigurationError:
@@ -193,19 +189,15 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
     bare = name.strip("\"' ").lower()
 
     if not chosen:
-        reason = (
-            f"is not set, and there is no .env.development in {directory} to use instead "
-            f"(there are: {listed})"
-        )
+        reason = f"is not set, and there is no .env.development in {directory} to use instead "
+        reason += f"(there are: {listed})"
     elif ENVIRONMENT_NAME.fullmatch(name) is None:
         reason = "is not a valid name: a name has lower-case letters, digits, - and _"
     elif in_process:
         reason = f"is only the beginning of a name (there are: {listed})"
     else:
-        reason = (
-            f"names no environment: there is no .env.{name} in {directory} (there are: {listed}), "
-            "and no origins are set in the process"
-        )
+        reason = f"names no environment: there is no .env.{name} in {directory} (there are: "
+        reason += f"{listed}), and no origins are set in the process"
 
     if not chosen and in_process:
         fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"
