@@ -282,7 +282,7 @@ class Service:
         self.environment = environment
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
-        self.own_routes = tuple(package_module("cors.app").app_routes(self.app))
+        self.own_routes = tuple(package_module("cors.tool.development_rules").app_routes(self.app))
         # Mounted apps without routes to look at, such as static files.
         mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
         self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]

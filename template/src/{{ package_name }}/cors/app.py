@@ -3,22 +3,22 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Host, Mount, WebSocketRoute
+from starlette.routing import Host, Mount
 from starlette.types import Receive, Scope, Send
 
 from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
 from .policy import CORSPolicy
-from .refusals import Refusal
+from .refusals import OnRefusal
 from .rules import RULES
 from .sources import find_sources
 
@@ -37,11 +37,7 @@ class CORSFastAPI(FastAPI):
     """
 
     def __init__(
-        self,
-        *,
-        cors: CORSPolicy,
-        on_refusal: Callable[[Refusal], object] | None = None,
-        **options: Any,
+        self, *, cors: CORSPolicy, on_refusal: OnRefusal | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
         self._cors_policy = cors
@@ -161,7 +157,8 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
     allowed = {header.lower() for header in policy.allow_headers}
     if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):
         return
-    if any(uses_bearer_tokens(route.dependant) for route in app_routes(subject.app)):
+    routes = (route for _, route in routes_in(subject.app))
+    if any(uses_bearer_tokens(getattr(route, "dependant", None)) for route in routes):
         reason = "lacks Authorization, which the routes that take a bearer token need"
         listed = ",".join((*policy.allow_headers, "Authorization"))
         yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
@@ -177,21 +174,8 @@ def uses_bearer_tokens(dependant: Any) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class AppRoute:
-    """One path of an application. `methods` is empty for a WebSocket.
-
-    `dependant` is what FastAPI knows of parameters and dependencies; None for Starlette's routes.
-    """
-
-    path: str
-    methods: frozenset[str]
-    endpoint: Callable[..., Any]
-    dependant: Any = None
-
-
-def app_routes(app: object, prefix: str = "") -> Iterator[AppRoute]:
-    """Yield the routes of an application and of everything mounted in it, below a path prefix.
+def routes_in(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield path and route for an application and for everything mounted in it.
 
     What is mounted without routes, such as static files, cannot be looked into. What something
     wraps can.
@@ -201,14 +185,9 @@ def app_routes(app: object, prefix: str = "") -> Iterator[AppRoute]:
     for route in included(getattr(app, "routes", None) or ()):
         if isinstance(route, Mount | Host):
             # A Host has no path of its own.
-            yield from app_routes(route, prefix + getattr(route, "path", ""))
+            yield from routes_in(route, prefix + getattr(route, "path", ""))
         elif hasattr(route, "endpoint"):
-            # A route without a list of methods leaves them to its endpoint: GET at least.
-            methods = frozenset(getattr(route, "methods", None) or {"GET"})
-            if isinstance(route, WebSocketRoute):
-                methods = frozenset()
-            dependant = getattr(route, "dependant", None)
-            yield AppRoute(prefix + route.path, methods, route.endpoint, dependant)
+            yield prefix + route.path, route
 
 
 def included(routes: Iterable[Any]) -> Iterator[Any]:

@@ -31,8 +31,7 @@ from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
-from .origin_errors import NearMiss
-from .refusals import Reason, Refusal, Trace, visible
+from .refusals import FindNearMiss, OnRefusal, Reason, Trace, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -148,8 +147,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         report_writes: bool = False,
         guard_exempt_paths: Collection[str] = (),
         describe_stranger: Callable[[str], str] | None = None,
-        near_miss: Callable[[str], NearMiss | None] | None = None,
-        on_refusal: Callable[[Refusal], object] | None = None,
+        near_miss: FindNearMiss | None = None,
+        on_refusal: OnRefusal | None = None,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)

@@ -7,15 +7,15 @@ They read source code, routes and the waivers. Those on updates are in `update_r
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from textwrap import dedent
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.params import Form
-from starlette.routing import Mount, compile_path
+from starlette.routing import Mount, WebSocketRoute, compile_path
 
-from ..app import APP_RULES, AppRoute, app_routes
+from ..app import APP_RULES, routes_in
 from ..audit import (
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
@@ -36,6 +36,29 @@ from .browser import registrable_domain
 from .update_rules import UPDATE_RULES, change, copier, find_answers, recorded_answers
 
 BOOK = RuleBook()
+
+
+class AppRoute(NamedTuple):
+    """One path of an application. `methods` is empty for a WebSocket.
+
+    `dependant` is what FastAPI knows of parameters and dependencies; None for Starlette's routes.
+    """
+
+    path: str
+    methods: frozenset[str]
+    endpoint: Callable[..., Any]
+    dependant: Any
+
+
+def app_routes(app: object) -> Iterator[AppRoute]:
+    """Yield the routes of an application and of everything mounted in it."""
+    for path, route in routes_in(app):
+        # A route without a list of methods leaves them to its endpoint: GET at least.
+        methods = frozenset(getattr(route, "methods", None) or {"GET"})
+        if isinstance(route, WebSocketRoute):
+            methods = frozenset()
+        yield AppRoute(path, methods, route.endpoint, getattr(route, "dependant", None))
+
 
 # --- Cookies ----------------------------------------------------------------------------------
 

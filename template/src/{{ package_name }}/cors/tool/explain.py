@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.text import Text
 from starlette.routing import compile_path
 
-from ..app import app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -30,6 +29,7 @@ from ..sources import PROCESS
 from .browser import Reason, console_message, registrable_domain
 from .browser import Step as BrowserStep
 from .cors_check import unsafe_names
+from .development_rules import app_routes
 from .explain_question import (
     UNKNOWN_SERVICE,
     Change,
