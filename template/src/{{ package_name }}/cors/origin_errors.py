@@ -317,11 +317,8 @@ def near_miss(refused: str, allowed: Iterable[Origin | Pattern]) -> NearMiss | N
     site = exact(refused) or meant(without_wrapping(refused))
     if not isinstance(site, Origin):
         return None
-    found = [
-        (*weighed, candidate)
-        for candidate in allowed
-        if (weighed := difference_between(refused, site, candidate))
-    ]
+    weighed = [(difference_between(refused, site, each), each) for each in allowed]
+    found = [(*difference, each) for difference, each in weighed if difference]
     if not found:
         return None
     _, difference, closest = min(found, key=lambda each: each[0])

@@ -75,7 +75,7 @@ def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
             if MERGE_MARKER.match(line):
                 reason = "is a merge marker that an update left"
                 fix = "keep the lines you want and delete the markers"
-                yield Fault(name, line, reason, fix, file.place(number))
+                yield Fault(name, line, reason, fix, f"{name}:{number}")
         rejected = file.path.with_name(f"{name}.rej")
         if rejected.exists():
             reason = f"holds lines of {name} that an update could not merge"
@@ -88,15 +88,15 @@ def unread_line(subject: Subject) -> Iterator[Fault]:
     """A line of a dotenv file that is not read."""
     reason = "is not read: a quote is not closed, there is no =, or something follows"
     fix = "write NAME=value, the value in two quotes or in none"
-    bindings = [(file, binding) for file in subject.files for binding in file.bindings]
-    for file, binding in bindings:
+    bindings = [(file.path.name, each) for file in subject.files for each in file.bindings]
+    for name, binding in bindings:
         # A line cannot be read itself, or it lies within the quotes of another variable.
         own_line = binding.value is not None
         for number, line in enumerate(binding.original.string.split("\n"), binding.original.line):
             if line.strip() and own_line:
                 own_line = False
             elif ABOUT_THE_POLICY.match(line):
-                yield Fault(file.path.name, shown(line.strip()), reason, fix, file.place(number))
+                yield Fault(name, shown(line.strip()), reason, fix, f"{name}:{number}")
 
 
 @FILE_RULES.rule("CORS043", "E E E")

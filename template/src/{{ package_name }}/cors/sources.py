@@ -54,13 +54,9 @@ class DotenvFile:
             if key is not None:
                 text = original.string
                 skipped = text[: len(text) - len(text.lstrip())].count("\n")
-                where = self.place(original.line + skipped)
+                where = f"{self.path.name}:{original.line + skipped}"
                 found.append(Variable(key.upper(), value or "", where))
         return tuple(found)
-
-    def place(self, line: int) -> str:
-        """Return a line of this file as messages name it."""
-        return f"{self.path.name}:{line}"
 
 
 @dataclass(frozen=True)
