@@ -75,8 +75,6 @@ def parse(text: str) -> Origin | Pattern:
 
 
 # --- What is wrong ----------------------------------------------------------------------------
-
-
 def fault_of(text: str) -> tuple[str, str, str]:
     """Return the id of the rule that a text breaks, a reason, and general advice."""
     bare = text.strip()
@@ -253,8 +251,6 @@ def joined(reasons: list[str]) -> str:
 
 
 # --- What was meant ---------------------------------------------------------------------------
-
-
 def suggest(text: str) -> str | None:
     """Return what was probably meant, as text that parses; None if that is unclear."""
     text = without_wrapping(text)
@@ -298,8 +294,6 @@ def meant_without_scheme(text: str) -> Origin | Pattern | None:
 
 
 # --- Near misses ------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class NearMiss:
     """An allowed origin that a refused text resembles, and in what the two differ."""

@@ -47,8 +47,6 @@ REQUEST_ONLY_HEADERS = fetch_standard.names(
 
 
 # --- The origins ------------------------------------------------------------------------------
-
-
 def malformed(rule: str) -> Callable[[Subject], Iterator[Fault]]:
     """Return the check for entries that `origin_errors.parse` refuses under this rule."""
 
@@ -210,8 +208,6 @@ def placeholder_host(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Methods and headers ----------------------------------------------------------------------
-
-
 def is_name(text: str) -> bool:
     """Whether it is a token without quotes, which a token may hold but which are leftovers."""
     return fetch_standard.TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
@@ -317,8 +313,6 @@ def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Maximum age, credentials, public paths ---------------------------------------------------
-
-
 @BOOK.rule("CORS025", "E E E")
 def impossible_max_age(subject: Subject) -> Iterator[Fault]:
     """A maximum age that is not a number of seconds up to a day."""
@@ -410,8 +404,6 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Waivers ----------------------------------------------------------------------------------
-
-
 @BOOK.rule("CORS053", "E E E")
 def unreadable_waiver(subject: Subject) -> Iterator[Fault]:
     """A waiver that cannot be read."""
