@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from service.cors.findings import shown
-from service.cors.origin import Origin, Pattern, registrable_domain
+from service.cors.origin import Origin, Pattern
 from service.cors.origin_errors import NearMiss, OriginError, near_miss, parse
+from service.cors.tool.browser import registrable_domain
 
 ID = "abcdefghijklmnopabcdefghijklmnop"
 UUID = "0b5f8c1e-12ab-4cde-9f00-0123456789ab"

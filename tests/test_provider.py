@@ -187,7 +187,7 @@ def test_a_flood_of_strangers_makes_no_tenant_forgotten() -> None:
         request(app, headers={"origin": TENANT})
         request(app, headers={"origin": f"https://evil{number}.net"})
     assert tenants.asked.count(TENANT) == 1
-    assert len(provider._no._until) == 10
+    assert len(provider._no) == 10
 
 
 def test_what_is_remembered_has_a_bound() -> None:
@@ -198,7 +198,7 @@ def test_what_is_remembered_has_a_bound() -> None:
     for origin in (*origins, origins[-1], origins[0]):
         assert request(app, headers={"origin": origin}).cors
     assert tenants.asked == [*origins, origins[0]]
-    assert (len(provider._yes._until), len(provider._questions)) == (10, 0)
+    assert (len(provider._yes), len(provider._questions)) == (10, 0)
 
 
 def ask_at_once(provider: OriginProvider, number: int, cancelled: int = 0) -> list[Any]:

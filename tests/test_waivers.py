@@ -12,7 +12,7 @@ from service.cors import cli, waivers
 from service.cors.app import CORSFastAPI
 from service.cors.audit import Subject, findings_of
 from service.cors.cli import Environment, examine
-from service.cors.findings import ConfigurationError
+from service.cors.findings import ConfigurationError, errors_among
 from service.cors.settings import CORSSettings
 from service.cors.sources import find_sources
 from service.cors.tool.development_rules import ALL_RULES, check
@@ -235,7 +235,7 @@ def test_a_waiver_that_is_over_fails_the_check_but_not_the_start(
     load()
     assert "which was accepted until 2026-11-23 only" in caplog.messages[0]
     # An image has no development rules, and says what a start says.
-    assert not examine("production", with_app=False).has_errors
+    assert not errors_among(examine("production", with_app=False).findings)
 
 
 def test_a_start_says_in_one_line_what_is_accepted(caplog: pytest.LogCaptureFixture) -> None:
@@ -297,7 +297,7 @@ def test_a_waiver_of_a_rule_on_the_app_waits_for_the_app() -> None:
 def test_what_is_accepted_is_no_error_and_no_warning() -> None:
     write("CORS_ALLOWED_ORIGINS=https://*.acme.com", *waiver("CORS012", "https://*.acme.com"))
     examined = check("production", with_app=False)
-    assert not examined.has_errors
+    assert not errors_among(examined.findings)
     assert examined.verdict == (
         "production: the service starts, with 0 warnings, 1 accepted finding."
     )

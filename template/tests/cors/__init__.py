@@ -25,7 +25,6 @@ MANAGED = (
     "src/*/cors/refusals.py",
     "src/*/cors/ruff.toml",
     "src/*/cors/rules.py",
-    "src/*/cors/rules_for_files.py",
     "src/*/cors/settings.py",
     "src/*/cors/sources.py",
     "src/*/cors/tool/__init__.py",

@@ -299,7 +299,7 @@ class Service:
         self.environment = environment
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
-        self.own_routes = tuple(package_module("cors.app").app_routes(self.app))
+        self.own_routes = tuple(package_module("cors.tool.development_rules").app_routes(self.app))
         cors = getattr(self.app, "cors", None)
         self.has_provider = getattr(cors, "origin_provider", None) is not None
         if self.has_provider:
@@ -364,7 +364,7 @@ class Service:
     @property
     def own_websockets(self) -> list[str]:
         """The paths of the service's own WebSockets, with every parameter filled in."""
-        return [filled(route.path) for route in self.own_routes if route.is_websocket]
+        return [filled(route.path) for route in self.own_routes if not route.methods]
 
     def responds(self, path: str) -> bool:
         """Whether GET gets a response in time. One that waits for an event cannot be judged."""

@@ -3,24 +3,23 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+from starlette.routing import Host, Mount
 from starlette.types import Receive, Scope, Send
 
 from .audit import ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
-from .origin import Origin
 from .policy import CORSPolicy
-from .provider import OriginProvider
-from .refusals import Refusal
+from .provider import Ask, OriginProvider
+from .refusals import OnRefusal
 from .rules import RULES
 from .sources import find_sources
 
@@ -32,8 +31,8 @@ class CORSFastAPI(FastAPI):
 
     `cors` takes the policy, `on_refusal` a function that is called with each `Refusal`, as for
     metrics, `origin_provider` an async function that decides about https origins on no list, and
-    everything else goes to FastAPI. The attributes `cors_policy` and `cors` (the policy and the
-    middleware that enforces it) are read-only: a policy that replaced them would not be audited.
+    everything else goes to FastAPI. The attributes `cors_policy` and `cors` are read-only: a policy
+    that replaced them would not be audited.
 
     What `add_middleware` adds lies inside FastAPI's own error handling. A policy added that way is
     missing on an unhandled 500, and on the responses of middleware that is added later.
@@ -43,12 +42,11 @@ class CORSFastAPI(FastAPI):
         self,
         *,
         cors: CORSPolicy,
-        on_refusal: Callable[[Refusal], object] | None = None,
-        origin_provider: OriginProvider | Callable[[Origin], Awaitable[bool]] | None = None,
+        on_refusal: OnRefusal | None = None,
+        origin_provider: OriginProvider | Ask | None = None,
         provider_credentials: bool = False,
         **options: Any,
     ) -> None:
-        """Build the app, and put the policy in front of it."""
         super().__init__(**options)
         self._cors_policy = cors
         self._cors = StrictCORSMiddleware(
@@ -101,10 +99,8 @@ def refusal_to_start(app: FastAPI, policy: CORSPolicy) -> str:
 
 def with_places(findings: list[Finding], environment: str) -> list[Finding]:
     """Return findings with file and line of their variables, where the policy came from files."""
-    if not findings:
-        return findings
     try:
-        variables = find_sources(environment).variables
+        variables = find_sources(environment).variables if findings else {}
     except ConfigurationError:
         return findings
     placed = []
@@ -115,8 +111,6 @@ def with_places(findings: list[Finding], environment: str) -> list[Finding]:
         placed.append(found)
     return placed
 
-
-# --- The rules on the app ---------------------------------------------------------------------
 
 APP_RULES = RuleBook()
 
@@ -129,16 +123,14 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
         return
     name = type(app).__name__
     if not isinstance(app, CORSFastAPI):
-        fix = (
-            "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
-            "app.add_middleware instead of wrapping it"
-        )
+        fix = "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
+        fix += "app.add_middleware instead of wrapping it"
         if type(app).__module__.startswith("socketio."):
-            # Its argument `[]` turns off a policy of its own.
+            # [] turns off a policy of its own.
             fix = (
-                "serve the CORSFastAPI itself, create sio with cors_allowed_origins=[], and write "
-                "app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None)) in create_app"
+                "serve the CORSFastAPI itself, create sio with cors_allowed_origins=[], and in it "
             )
+            fix += "write app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None))"
         reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
         yield Fault("app", name, reason, fix)
     elif type(app).__call__ is not CORSFastAPI.__call__:
@@ -148,7 +140,7 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
     for place, path in second_policies(app, "app", ""):
         reason = "answers with a CORS policy of its own, which nobody audits"
         fix = f"remove it, and write instead what is missing: more origins into {ORIGINS}"
-        if path:
+        if path and path not in subject.policy.public_paths:
             public = ",".join((*subject.policy.public_paths, path))
             fix += f"; {PUBLIC_PATHS}={public} if every site may read what is below {path}"
         yield Fault(place, "", reason, f"{fix}; origin_provider= in CORSFastAPI(…) for tenants")
@@ -188,7 +180,8 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
     allowed = {header.lower() for header in policy.allow_headers}
     if "authorization" in allowed or not others_may_call(subject):
         return
-    if any(uses_bearer_tokens(route.dependant) for route in app_routes(subject.app)):
+    routes = (route for _, route in routes_in(subject.app))
+    if any(uses_bearer_tokens(getattr(route, "dependant", None)) for route in routes):
         reason = "lacks Authorization, which the routes that take a bearer token need"
         listed = ",".join((*policy.allow_headers, "Authorization"))
         yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
@@ -197,13 +190,13 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
 @APP_RULES.rule("CORS056", "W W W")
 def provider_with_credentials(subject: Subject) -> Iterator[Fault]:
     """A provider whose origins get credentials."""
-    if isinstance(subject.app, CORSFastAPI) and subject.app.cors.provider_credentials:
+    if has_provider(subject.app) and subject.app.cors.provider_credentials:
         reason = "is set: each tenant's page then acts as the user in every tenant"
         fix = "remove it, and let the pages of tenants send a token in Authorization"
         yield Fault("provider_credentials", "True", reason, fix)
 
 
-def has_provider(app: object) -> bool:
+def has_provider(app: Any) -> TypeGuard[CORSFastAPI]:
     """Whether the app asks a provider about origins that no list has."""
     return isinstance(app, CORSFastAPI) and app.cors.origin_provider is not None
 
@@ -224,50 +217,20 @@ def uses_bearer_tokens(dependant: Any) -> bool:
     )
 
 
-# --- The routes of an application -------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class AppRoute:
-    """One path of an application. `methods` is empty for a WebSocket.
-
-    `dependant` is what FastAPI knows of parameters and dependencies; None for Starlette's routes.
-    """
-
-    path: str
-    methods: frozenset[str]
-    endpoint: Callable[..., Any]
-    dependant: Any = None
-
-    @property
-    def is_websocket(self) -> bool:
-        """Whether the path takes WebSocket handshakes instead of requests."""
-        return not self.methods
-
-
-def app_routes(app: object) -> Iterator[AppRoute]:
-    """Yield the routes of an application and of everything mounted in it.
+def routes_in(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield path and route for an application and for everything mounted in it.
 
     What is mounted without routes, such as static files, cannot be looked into. What something
     wraps can.
     """
     while not hasattr(app, "routes") and hasattr(app, "app"):
         app = app.app
-    yield from routes_below(getattr(app, "routes", None) or (), "")
-
-
-def routes_below(routes: Iterable[BaseRoute], prefix: str) -> Iterator[AppRoute]:
-    """Yield the routes below a path prefix."""
-    for route in included(routes):
-        if isinstance(route, Mount):
-            yield from routes_below(route.routes or (), prefix + route.path)
-        elif isinstance(route, Host):
-            yield from routes_below(route.routes or (), prefix)
-        elif isinstance(route, WebSocketRoute):
-            yield app_route(route, prefix, frozenset())
-        elif isinstance(route, Route) or hasattr(route, "endpoint"):
-            # A route without a list of methods leaves them to its endpoint: GET at least.
-            yield app_route(route, prefix, frozenset(getattr(route, "methods", None) or {"GET"}))
+    for route in included(getattr(app, "routes", None) or ()):
+        if isinstance(route, Mount | Host):
+            # A Host has no path of its own.
+            yield from routes_in(route, prefix + getattr(route, "path", ""))
+        elif hasattr(route, "endpoint"):
+            yield prefix + route.path, route
 
 
 def included(routes: Iterable[Any]) -> Iterator[Any]:
@@ -279,9 +242,3 @@ def included(routes: Iterable[Any]) -> Iterator[Any]:
             yield route
         else:
             yield from included(context.starlette_route or context for context in contexts())
-
-
-def app_route(route: Any, prefix: str, methods: frozenset[str]) -> AppRoute:
-    """Return what is known of a route of Starlette's or FastAPI's."""
-    dependant = getattr(route, "dependant", None)
-    return AppRoute(prefix + route.path, methods, route.endpoint, dependant)

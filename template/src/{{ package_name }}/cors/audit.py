@@ -2,7 +2,7 @@
 """How a policy is judged: what a rule is, what it looks at, and what it finds."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ class Subject:
     policy: CORSPolicy
     sources: Sources | None = None
     app: object | None = None
-    unread: frozenset[str] = field(default_factory=frozenset)
+    unread: frozenset[str] = frozenset()
 
     @cached_property
     def variables(self) -> Mapping[str, Variable]:

@@ -8,8 +8,8 @@ import shutil
 import sys
 import textwrap
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -49,34 +49,25 @@ class Environment:
     app: object | None = None
 
     @property
-    def has_errors(self) -> bool:
-        """Whether `cors check` fails."""
-        return bool(errors_among(self.findings))
-
-    @property
     def refusals(self) -> list[Finding]:
         """Why the service does not start; empty where it does."""
-        errors = [each for each in errors_among(self.findings) if not is_report_mode(each)]
+        errors = (each for each in errors_among(self.findings) if not is_report_mode(each))
         return [each for each in errors if each.rule not in NOT_AT_START]
 
     @property
     def verdict(self) -> str:
         """What the findings mean for the service, in a sentence."""
-        errors = len(errors_among(self.findings))
-        accepted = len([each for each in self.findings if each.severity == "accepted"])
-        warnings = counted(len(self.findings) - errors - accepted, "warning")
-        if accepted:
-            warnings += f", {counted(accepted, 'accepted finding')}"
+        number = Counter(each.severity for each in self.findings)
+        warnings = counted(number["warning"], "warning")
+        if number["accepted"]:
+            warnings += f", {counted(number['accepted'], 'accepted finding')}"
         if not self.findings:
             return f"{self.name}: no findings."
-        if not errors:
+        if not number["error"]:
             return f"{self.name}: the service starts, with {warnings}."
         starts = not self.refusals and all(each.rule != NO_APP for each in self.findings)
         what = "the service starts, but the check fails" if starts else "the service does not start"
-        return f"{self.name}: {what} ({counted(errors, 'error')}, {warnings})."
-
-
-# --- Examining an environment -----------------------------------------------------------------
+        return f"{self.name}: {what} ({counted(number['error'], 'error')}, {warnings})."
 
 
 def examine(
@@ -113,25 +104,21 @@ def examine(
     found = [each for subject in subjects for each in findings_of(subject, rules)]
     if policy.allow_credentials and policy.strictness != "local":
         # The service starts with a warning, so that its team can read the log, but not for good.
-        warned = [each for each in found if is_report_mode(each) and each.severity == "warning"]
+        warned = [each for each in found if is_report_mode(each)]
         found = [replace(each, severity="error") if each in warned else each for each in found]
     return Environment(sources.environment, tuple(dict.fromkeys(found + problems)), policy, app)
 
 
 def is_report_mode(found: Finding) -> bool:
-    """Whether the finding is about CORS_GUARD_WRITES=report."""
-    return (found.rule, found.value) == ("CORS040", "report")
+    """Whether the finding is about CORS_GUARD_WRITES=report, and no waiver accepts it."""
+    return (found.rule, found.value, found.until) == ("CORS040", "report", "")
 
 
 def not_created(error: Exception) -> Finding:
     """Return the finding for an app that cannot be created."""
-    return Finding(
-        rule=NO_APP,
-        variable="create_app",
-        value="",
-        reason=f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}",
-        fix="make it work without the services it connects to, or check with --no-app",
-    )
+    reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}"
+    fix = "make it work without the services it connects to, or check with --no-app"
+    return Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
 
 
 def entrypoint() -> tuple[str, str]:
@@ -162,21 +149,15 @@ def served() -> object:
 
 def create_app(environment: str) -> object:
     """Create the app for an environment; return what is served if something wraps the app."""
-    with environment_set_to(environment):
+    before = os.environ.get("ENVIRONMENT")
+    # Importing the service makes an app, too.
+    os.environ["ENVIRONMENT"] = environment
+    try:
         app = served()
         modules = (import_module(name) for name in (entrypoint()[0], f"{PACKAGE}.main"))
         factory = next((each.create_app for each in modules if hasattr(each, "create_app")), None)
         created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
-    return created
-
-
-@contextmanager
-def environment_set_to(name: str) -> Iterator[None]:
-    """Set ENVIRONMENT meanwhile: importing the service makes an app for it."""
-    before = os.environ.get("ENVIRONMENT")
-    os.environ["ENVIRONMENT"] = name
-    try:
-        yield
+        return created
     finally:
         if before is None:
             del os.environ["ENVIRONMENT"]
@@ -184,19 +165,11 @@ def environment_set_to(name: str) -> Iterator[None]:
             os.environ["ENVIRONMENT"] = before
 
 
-# --- cors check -------------------------------------------------------------------------------
-
-
 def as_text(environment: Environment) -> Iterator[str]:
     """Yield a line for each finding, wrapped on a terminal, and a sentence on what they mean."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000_000
-    wrapper = textwrap.TextWrapper(
-        width,
-        initial_indent="  ",
-        subsequent_indent="    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    wrapper = textwrap.TextWrapper(width, "  ", "    ")
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
     for found in environment.findings:
         yield wrapper.fill(str(found))
     yield environment.verdict
@@ -225,4 +198,4 @@ def app(prog_name: str = "cors") -> None:
         parser.error("there is no .env.NAME file in the working directory")
     examined = [examine(name, with_app=given.app) for name in names]
     print(*(line for each in examined for line in as_text(each)), sep="\n")
-    raise SystemExit(any(each.has_errors for each in examined))
+    raise SystemExit(any(errors_among(each.findings) for each in examined))

@@ -33,10 +33,8 @@ from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
-from .origin import Origin
-from .origin_errors import NearMiss
-from .provider import OriginProvider, https_origin
-from .refusals import NOT_LISTED, Refusal, Trace, Why, visible
+from .provider import Ask, OriginProvider, https_origin
+from .refusals import NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -56,11 +54,9 @@ MAX_MIRRORED_BYTES = 4096
 # pattern matches only short, well-formed origins.
 SERIALIZED_ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\x00- A-Z/?#@\\<>^|\x7f-\xff]+")
 MAX_ORIGIN_BYTES = 300
-# The same few origins call again and again. Only the last verdicts on a pattern are remembered, so
-# a flood of origins costs no memory.
-REMEMBERED_ORIGINS = 256
-# So do the same few preflights.
-REMEMBERED_PREFLIGHTS = 256
+# The same few origins and preflights come again and again. Only the last verdicts on a pattern and
+# on a preflight are remembered, so a flood of them costs no memory.
+REMEMBERED = 256
 
 # RFC 9110, section 5.6.2
 TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -96,6 +92,7 @@ TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"author
 HOST = frozenset(_spellings(b"host"))
 TELLING = HOST | frozenset(_spellings(b"sec-fetch-site", b"sec-fetch-mode"))
 HIDDEN = frozenset({b"cross-site", b"same-site", b"cors"})
+OWN_PORTS = {b"https": b":443", b"http": b":80"}
 
 # Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
@@ -127,10 +124,8 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     - `public_paths`: path prefixes, on segment boundaries, that every site may use without
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
-    - `guard_writes`: refuse an unsafe request of another site with 403 before the app runs.
-    - `report_writes`: without `guard_writes`, log what it would refuse, and let it run.
-    - `guard_exempt_paths`: exact paths to which every site may post a form, such as the last step
-      of a login. The guard lets it pass; no site gets a grant for it.
+    - `guard_writes` refuses what the module says; `report_writes`, without it, logs the same.
+    - `guard_exempt_paths`: exact paths to which every site may post a form. None gets a grant.
     - `describe_stranger`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
     - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
@@ -160,9 +155,9 @@ class StrictCORSMiddleware(CORSMiddleware):
         report_writes: bool = False,
         guard_exempt_paths: Collection[str] = (),
         describe_stranger: Callable[[str], str] | None = None,
-        near_miss: Callable[[str], NearMiss | None] | None = None,
-        on_refusal: Callable[[Refusal], object] | None = None,
-        origin_provider: OriginProvider | Callable[[Origin], Awaitable[bool]] | None = None,
+        near_miss: FindNearMiss | None = None,
+        on_refusal: OnRefusal | None = None,
+        origin_provider: OriginProvider | Ask | None = None,
         provider_credentials: bool = False,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
@@ -198,17 +193,14 @@ class StrictCORSMiddleware(CORSMiddleware):
         if origin_provider and not isinstance(origin_provider, OriginProvider):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
-        # Without a provider, nobody gets them; without CORS_ALLOW_CREDENTIALS, neither do tenants.
-        self.provider_credentials = (
-            provider_credentials and allow_credentials and origin_provider is not None
-        )
+        self.provider_credentials = provider_credentials and allow_credentials
 
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
         # As bytes, like the header it reads. Origins are ASCII, where bytes and text are the same.
-        pattern = allow_origin_regex
-        self._pattern = None if pattern is None else re.compile(pattern.encode("ascii"))
-        self._by_pattern = lru_cache(REMEMBERED_ORIGINS)(self._match_pattern) if pattern else None
+        pattern = allow_origin_regex or ""
+        self._pattern = re.compile(pattern.encode("ascii"))
+        self._by_pattern = lru_cache(REMEMBERED)(self._match_pattern) if pattern else None
         self._credentials = _header("allow-credentials", ["true"] if allow_credentials else [])
         # With `*`, listed origins may still write and open WebSockets with credentials.
         origins = [origin.encode("ascii") for origin in allow_origins if origin != "*"]
@@ -216,7 +208,13 @@ class StrictCORSMiddleware(CORSMiddleware):
         self._exposed = _header("expose-headers", expose_headers)
         self._mirrors_headers = "*" in allow_headers
         self._preflight = _preflight_policy(allow_methods, allow_headers, max_age)
-        self._preflight_vary = _preflight_vary(self._mirrors_headers, allow_private_network)
+        # What a preflight's answer depends on, for the caches that keep answers to OPTIONS.
+        varies = [b"Origin"]
+        if self._mirrors_headers:
+            varies.append(b"Access-Control-Request-Headers")
+        if allow_private_network:
+            varies.append(b"Access-Control-Request-Private-Network")
+        self._preflight_vary: Header = (b"vary", b", ".join(varies))
         self._public_prefixes = tuple(map(_prefix, ["/"] if self._any_origin else public_paths))
         self._reported: set[bytes] = set()
         self._trace = Trace(on_refusal, near_miss)
@@ -224,7 +222,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self._listed_methods = frozenset(method.encode() for method in listed)
         listed = SAFELISTED_HEADERS | set(allow_headers)
         self._listed_headers = frozenset(name.lower().encode() for name in listed)
-        self._not_listed = lru_cache(REMEMBERED_PREFLIGHTS)(self._find_not_listed)
+        self._not_listed = lru_cache(REMEMBERED)(self._find_not_listed)
 
     def __init_subclass__(cls) -> None:
         """Refuse an override that Starlette's middleware would ask, and this one does not."""
@@ -339,7 +337,6 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     def _match_pattern(self, origin: bytes) -> Headers | None:
         """Return what to grant to an origin that the pattern allows, else None."""
-        assert self._pattern is not None
         if self._pattern.fullmatch(origin) and SERIALIZED_ORIGIN.fullmatch(origin):
             return self._grant_to(origin)
         return None
@@ -416,10 +413,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         if why[1]:
             self._trace.refused("preflight", scope, origins, why, method)
         headers = [self._preflight_vary, *grant[1:], *self._preflight]
-        if self._mirrors_headers:
-            mirrored = _requested_names(requested)
-            if mirrored:
-                headers.append((b"access-control-allow-headers", mirrored))
+        if self._mirrors_headers and (mirrored := _requested_names(requested)):
+            headers.append((b"access-control-allow-headers", mirrored))
         # Public paths open data to other sites, not the network that the service is in.
         trusted = self.allow_private_network and (grant is not OPEN or self._any_origin)
         if trusted and b"access-control-request-private-network" in found:
@@ -525,16 +520,6 @@ def _preflight_policy(methods: Sequence[str], headers: Sequence[str], max_age: i
     )
 
 
-def _preflight_vary(mirrors_headers: bool, private_network: bool) -> Header:
-    """Return what a preflight's answer depends on, for the caches that keep answers to OPTIONS."""
-    names = [b"Origin"]
-    if mirrors_headers:
-        names.append(b"Access-Control-Request-Headers")
-    if private_network:
-        names.append(b"Access-Control-Request-Private-Network")
-    return (b"vary", b", ".join(names))
-
-
 def _route_path(scope: Scope) -> str:
     """Return the path as the app routes it, seen from where it is mounted."""
     path: str = scope["path"]
@@ -566,10 +551,8 @@ def _merge_vary(values: list[bytes]) -> bytes:
     `*` stays alone: it already keeps every cache from reusing it (RFC 9110, section 12.5.5).
     """
     names: dict[bytes, bytes] = {}
-    for name in b",".join(values).split(b","):
-        name = name.strip()
-        if name:
-            names.setdefault(name.lower(), name)
+    for name in filter(None, map(bytes.strip, b",".join(values).split(b","))):
+        names.setdefault(name.lower(), name)
     if b"*" in names:
         return b"*"
     names[b"origin"] = b"Origin"
@@ -621,11 +604,8 @@ def _is_own_origin(scope: Scope, found: Found) -> bool:
     if len(origins) != 1 or len(hosts) != 1:
         return False
     scheme, _, authority = origins[0].lower().partition(b"://")
-    if scheme == b"https":
-        default_port = b":443"
-    elif scheme == b"http" and scope.get("scheme") not in ("https", "wss"):
-        default_port = b":80"
-    else:
+    default_port = OWN_PORTS.get(scheme)
+    if default_port is None or (scheme == b"http" and scope.get("scheme") in ("https", "wss")):
         return False
     host = hosts[0].lower().removesuffix(default_port)
     return host != b"" and host == authority.removesuffix(default_port)

@@ -11,15 +11,8 @@ URL Standard (https://url.spec.whatwg.org) as browsers do.
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
-    ip_address,
-    ip_network,
-)
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Literal
 
 from pydantic_core import Url, ValidationError
@@ -55,19 +48,13 @@ OWN_APP = re.compile(rf"(?!(?:ws|wss|ftp):)([a-z][a-z0-9+.-]*)://(\.|{NAMED_HOST
 PLACEHOLDER = re.compile(r"(?:.*\.)?(?:example\.com|example\.org|example|test|invalid)")
 
 LOOPBACK_NETWORKS = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
-PRIVATE_V4 = [
-    ip_network(text)
-    for text in ("0.0.0.0/8", "10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
-]
-PRIVATE_NETWORKS = [
-    *PRIVATE_V4,
-    # The same, and loopback, wrapped in IPv6.
-    *(
-        ip_network(f"::ffff:{net.network_address}/{96 + net.prefixlen}")
-        for net in (*PRIVATE_V4, LOOPBACK_NETWORKS[0])
-    ),
-    *(ip_network(text) for text in ("::/128", "fc00::/7", "fe80::/10")),
-]
+# The last line has those of the first, and loopback, wrapped in IPv6.
+PRIVATE = (
+    "0.0.0.0/8 10.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 ::/128 fc00::/7 fe80::/10 "
+    "::ffff:0.0.0.0/104 ::ffff:10.0.0.0/104 ::ffff:127.0.0.0/104 "
+    "::ffff:169.254.0.0/112 ::ffff:172.16.0.0/108 ::ffff:192.168.0.0/112"
+)
+PRIVATE_NETWORKS = [ip_network(text) for text in PRIVATE.split()]
 
 # Scheme, slashes, authority, and the rest of a URL.
 PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([/\\]*)([^/\\?#]*)(.*)", re.DOTALL)
@@ -75,18 +62,20 @@ PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([/\\]*)([^/\\?#]*)(.*)", re.DOTA
 
 @dataclass(frozen=True)
 class Site:
-    """What an origin and a pattern have in common."""
+    """What an origin and a pattern have in common. `port` is None for the scheme's default port."""
 
     scheme: str
     host: str
     port: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
+
     @property
     def is_loopback(self) -> bool:
         """Whether only the user's own machine can serve it. Pages of app shells do not count."""
-        if self.scheme not in WEB_SCHEMES:
-            return False
-        return f".{self.host}".endswith(".localhost") or is_in(self.host, LOOPBACK_NETWORKS)
+        is_named = f".{self.host}".endswith(".localhost")
+        return self.scheme in WEB_SCHEMES and (is_named or is_in(self.host, LOOPBACK_NETWORKS))
 
     @property
     def is_private(self) -> bool:
@@ -109,10 +98,11 @@ class Site:
 
 @dataclass(frozen=True)
 class Origin(Site):
-    """One origin, in the form that browsers send. `port` is None for the scheme's default port."""
+    """One origin, in the form that browsers send."""
 
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
+    def covers(self, origin: "Origin") -> bool:
+        """Whether `origin` is this one."""
+        return self == origin
 
 
 @dataclass(frozen=True)
@@ -126,8 +116,7 @@ class Pattern(Site):
     kind: Literal["label", "partial", "port"] = "label"
 
     def __str__(self) -> str:
-        port = "*" if self.kind == "port" else self.port
-        return f"{self.scheme}://{self.host}" + (f":{port}" if port else "")
+        return super().__str__() + (":*" if self.kind == "port" else "")
 
     @property
     def base(self) -> str:
@@ -164,7 +153,7 @@ class Pattern(Site):
 
     def covers(self, origin: Origin | str) -> bool:
         """Whether the pattern matches `origin`: a parsed one, or the raw text of a header."""
-        return compiled(self.regex).match(str(origin)) is not None
+        return re.match(self.regex, str(origin)) is not None
 
     @property
     def is_under_public_suffix(self) -> bool:
@@ -175,7 +164,9 @@ class Pattern(Site):
         """
         if self.kind == "port" or f".{self.base}".endswith(".localhost"):
             return False
-        return any(is_public_suffix(host) for host in (self.base, f"x.{self.base}"))
+        # Anybody can register a name directly under such a host, as under co.uk.
+        suffix = suffix_list().publicsuffix
+        return any(suffix(host) == host for host in (self.base, f"x.{self.base}"))
 
 
 def exact(text: str) -> Origin | Pattern | None:
@@ -240,24 +231,13 @@ def pattern_of(scheme: str, authority: str) -> Pattern | None:
     return Pattern(scheme, f"{label}.{base}", site.port, "label" if label == "*" else "partial")
 
 
-@lru_cache(maxsize=256)
-def compiled(source: str) -> re.Pattern[str]:
-    """Return a pattern's expression, compiled once."""
-    return re.compile(source)
-
-
-def address_of(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is; None for a name."""
-    try:
-        return ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-
-
 def is_in(host: str, networks: list[IPv4Network | IPv6Network]) -> bool:
-    """Whether a host is an address in one of these networks."""
-    address = address_of(host)
-    return address is not None and any(address in network for network in networks)
+    """Whether a host is an address in one of these networks. A name is in none."""
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 @cache
@@ -268,13 +248,3 @@ def suffix_list() -> "PublicSuffixList":
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()
-
-
-def is_public_suffix(host: str) -> bool:
-    """Whether anybody can register a name directly under this host, as under co.uk."""
-    return bool(suffix_list().publicsuffix(host) == host)
-
-
-def registrable_domain(host: str) -> str:
-    """Return the site of a host, such as acme.com. An address or a public suffix is its own."""
-    return host if address_of(host) else suffix_list().privatesuffix(host) or host

@@ -24,7 +24,7 @@ from .origin import (
     origin_of,
 )
 
-OPAQUE_SCHEMES = ("file", "data", "about", "blob", "filesystem", "javascript")
+OPAQUE = re.compile(r"null\Z|(?:file|data|about|blob|filesystem|javascript):", re.IGNORECASE)
 MOST_SUGGESTED = 20
 
 INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -36,6 +36,7 @@ TRAILING_DOT = re.compile(r"(?!^)\.(?=(?::[^:]*)?\Z)")
 NAME_IT = "write scheme and host, as in `https://app.acme.com`"
 
 
+@dataclass(eq=False)
 class OriginError(ValueError):
     """A text that is no origin.
 
@@ -45,56 +46,45 @@ class OriginError(ValueError):
     safe to print.
     """
 
-    def __init__(
-        self, rule: str, value: str, reason: str, fix: str, suggestion: str | None = None
-    ) -> None:
-        self.rule = rule
-        self.value = shown(value)
-        self.reason = reason
-        self.fix = fix
-        self.suggestion = suggestion
-        super().__init__(f"`{self.value}` {reason}: {fix}")
+    rule: str
+    value: str
+    reason: str
+    fix: str
+    suggestion: str | None
+
+    def __str__(self) -> str:
+        return f"`{self.value}` {self.reason}: {self.fix}"
 
 
-def parse(text: str) -> Origin | Pattern:
-    """Return the origin or pattern that `text` is. Raises OriginError if it is neither."""
+def parse_or_error(text: str) -> Origin | Pattern | OriginError:
+    """Return the origin or pattern that `text` is, or the error that says why it is neither."""
     if found := exact(text):
         return found
     rule, reason, advice = fault_of(text)
     suggestion = suggest(text)
     fix = f"write `{suggestion}`" if suggestion else advice
-    raise OriginError(rule, text, reason, fix, suggestion)
+    return OriginError(rule, shown(text), reason, fix, suggestion)
 
 
-def parse_or_error(text: str) -> Origin | Pattern | OriginError:
-    """Return what the text is, or the error that says why it is neither."""
-    try:
-        return parse(text)
-    except OriginError as error:
-        return error
+def parse(text: str) -> Origin | Pattern:
+    """Return what `parse_or_error` does. Raises the error."""
+    found = parse_or_error(text)
+    if isinstance(found, OriginError):
+        raise found
+    return found
 
 
 # --- What is wrong ----------------------------------------------------------------------------
-
-# The id of a rule, a reason and general advice.
-Fault = tuple[str, str, str]
-# The id of a rule and a reason: a text may have several.
-FormFault = tuple[str, str]
-
-
-def fault_of(text: str) -> Fault:
-    """Return what is wrong with a text that is no origin."""
+def fault_of(text: str) -> tuple[str, str, str]:
+    """Return the id of the rule that a text breaks, a reason, and general advice."""
     bare = text.strip()
     if not bare:
         return "CORS006", "is empty", NAME_IT
     if bare == "*":
         return "CORS003", "lets every site in", "list the sites, or open paths to everyone"
-    if re.match(rf"null\Z|(?:{'|'.join(OPAQUE_SCHEMES)}):", bare, re.IGNORECASE):
-        return (
-            "CORS005",
-            "stands for any sandboxed page and any local file",
-            "serve the page from a host and list that",
-        )
+    if OPAQUE.match(bare):
+        advice = "serve the page from a host and list that"
+        return "CORS005", "stands for any sandboxed page and any local file", advice
     if reason := stray_character(text):
         return "CORS006", reason, NAME_IT
     parts = split(text)
@@ -133,8 +123,8 @@ def stray_character(text: str) -> str | None:
     return None
 
 
-def wildcard_fault(scheme: str, authority: str) -> Fault | None:
-    """Return what is wrong with the place of a `*`; None if that is in order."""
+def wildcard_fault(scheme: str, authority: str) -> tuple[str, str, str] | None:
+    """Return what `fault_of` does where a `*` stands in the wrong place; else None."""
     host, port = host_and_port(authority)
     label, _, base = host.partition(".")
     if scheme in APP_HOSTS:
@@ -159,8 +149,8 @@ def wildcard_fault(scheme: str, authority: str) -> Fault | None:
     return None
 
 
-def form_faults(parts: re.Match[str]) -> Iterator[FormFault]:
-    """Yield every way in which scheme, slashes, authority and rest are not what a browser sends."""
+def form_faults(parts: re.Match[str]) -> Iterator[tuple[str, str]]:
+    """Yield the id of a rule and a reason for every part that is not what a browser sends."""
     scheme, slashes, authority, rest = parts.groups()
     _, at, site = authority.rpartition("@")
     if slashes != "//":
@@ -175,15 +165,14 @@ def form_faults(parts: re.Match[str]) -> Iterator[FormFault]:
     if (scheme + site).lower() != scheme + site:
         yield "CORS007", "has upper-case letters"
     host, port = host_and_port(site)
-    if scheme.lower() in APP_HOSTS:
-        yield from app_faults(scheme.lower(), host.lower(), port)
-    elif not host:
-        yield "CORS006", "has no host"
+    scheme, reasons = scheme.lower(), []
+    if scheme in APP_HOSTS:
+        reasons = [app_fault(scheme, host.lower(), port)]
+    elif host:
+        reasons = [host_fault(host.lower()), port_fault(scheme, port)]
     else:
-        if reason := host_fault(host.lower()):
-            yield "CORS007", reason
-        if reason := port_fault(scheme.lower(), port):
-            yield "CORS007", reason
+        yield "CORS006", "has no host"
+    yield from (("CORS007", reason) for reason in reasons if reason)
 
 
 def host_and_port(site: str) -> tuple[str, str | None]:
@@ -192,14 +181,15 @@ def host_and_port(site: str) -> tuple[str, str | None]:
     return (host, port) if colon and "]" not in port else (site, None)
 
 
-def app_faults(scheme: str, host: str, port: str | None) -> Iterator[FormFault]:
-    """Yield what is wrong with the host of an app's own pages."""
+def app_fault(scheme: str, host: str, port: str | None) -> str | None:
+    """Return what is wrong with the host of an app's own pages; None if nothing is."""
     if port is not None:
-        yield "CORS007", "has a port, which the origin of an app never has"
-    elif not APP_HOSTS[scheme].fullmatch(host):
-        ids = {"chrome-extension": "an id of 32 letters from a to p"}
-        wanted = ids.get(scheme, "a UUID" if scheme.endswith("extension") else "a host name")
-        yield "CORS007", f"does not have {wanted} after `{scheme}://`"
+        return "has a port, which the origin of an app never has"
+    if APP_HOSTS[scheme].fullmatch(host):
+        return None
+    ids = {"chrome-extension": "an id of 32 letters from a to p"}
+    wanted = ids.get(scheme, "a UUID" if scheme.endswith("extension") else "a host name")
+    return f"does not have {wanted} after `{scheme}://`"
 
 
 # The first of these expressions that is found in a host or port says what is wrong with it.
@@ -261,8 +251,6 @@ def joined(reasons: list[str]) -> str:
 
 
 # --- What was meant ---------------------------------------------------------------------------
-
-
 def suggest(text: str) -> str | None:
     """Return what was probably meant, as text that parses; None if that is unclear."""
     text = without_wrapping(text)
@@ -306,8 +294,6 @@ def meant_without_scheme(text: str) -> Origin | Pattern | None:
 
 
 # --- Near misses ------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class NearMiss:
     """An allowed origin that a refused text resembles, and in what the two differ."""
@@ -325,11 +311,8 @@ def near_miss(refused: str, allowed: Iterable[Origin | Pattern]) -> NearMiss | N
     site = exact(refused) or meant(without_wrapping(refused))
     if not isinstance(site, Origin):
         return None
-    found = [
-        (*weighed, candidate)
-        for candidate in allowed
-        if (weighed := difference_between(refused, site, candidate))
-    ]
+    weighed = [(difference_between(refused, site, each), each) for each in allowed]
+    found = [(*difference, each) for difference, each in weighed if difference]
     if not found:
         return None
     _, difference, closest = min(found, key=lambda each: each[0])
@@ -341,7 +324,7 @@ def difference_between(
     text: str, site: Origin, allowed: Origin | Pattern
 ) -> tuple[int, str] | None:
     """Return how far `site`, written as `text`, is from `allowed`, and how they differ."""
-    if matches(site, allowed):
+    if allowed.covers(site):
         return None if text == str(site) else (0, f"the refused text {fault_of(text)[1]}")
     reasons = []
     if site.scheme != allowed.scheme:
@@ -350,7 +333,7 @@ def difference_between(
     any_port = isinstance(allowed, Pattern) and allowed.kind == "port"
     if not any_port and site.port != allowed.port:
         reasons.append(f"the port is {port_of(site)}, not {port_of(allowed)}")
-    if matches(Origin(allowed.scheme, site.host, allowed.port), allowed):
+    if allowed.covers(Origin(allowed.scheme, site.host, allowed.port)):
         if len(reasons) > 1 and site.scheme in APP_HOSTS:
             return None
         return len(reasons), joined(reasons)
@@ -359,11 +342,6 @@ def difference_between(
     if host is None or len(reasons) > (1 if host[0] == 1 else 0):
         return None
     return host[0] + len(reasons), joined([*reasons, host[1]])
-
-
-def matches(site: Origin, allowed: Origin | Pattern) -> bool:
-    """Whether an entry of the list allows this origin."""
-    return allowed.covers(site) if isinstance(allowed, Pattern) else site == allowed
 
 
 def port_of(site: Site) -> str:
@@ -376,19 +354,16 @@ def host_difference(site: Origin, allowed: Origin | Pattern) -> tuple[int, str] 
     if isinstance(allowed, Pattern) and allowed.kind != "port":
         return pattern_difference(site.host, allowed)
     host, wanted = site.host, allowed.host
-    if site.is_loopback and allowed.is_loopback:
-        return 1, f"to a browser `{host}` and `{wanted}` are different hosts"
-    if host == f"www.{wanted}":
-        return 1, "it has a `www.` too many"
-    if wanted == f"www.{host}":
-        return 1, "it lacks the `www.`"
-    if is_one_slip(host, wanted):
-        return 2, f"`{host}` is one slip away from `{wanted}`"
-    if host.endswith(f".{wanted}"):
-        return 3, f"it is a subdomain of `{wanted}`"
-    if wanted.endswith(f".{host}") and "." in host:
-        return 3, f"it is the parent domain of `{wanted}`"
-    return None
+    both_loopback = site.is_loopback and allowed.is_loopback
+    cases = (
+        (both_loopback, 1, f"to a browser `{host}` and `{wanted}` are different hosts"),
+        (host == f"www.{wanted}", 1, "it has a `www.` too many"),
+        (wanted == f"www.{host}", 1, "it lacks the `www.`"),
+        (is_one_slip(host, wanted), 2, f"`{host}` is one slip away from `{wanted}`"),
+        (host.endswith(f".{wanted}"), 3, f"it is a subdomain of `{wanted}`"),
+        (wanted.endswith(f".{host}") and "." in host, 3, f"it is the parent domain of `{wanted}`"),
+    )
+    return next(((weight, reason) for applies, weight, reason in cases if applies), None)
 
 
 def pattern_difference(host: str, pattern: Pattern) -> tuple[int, str] | None:

@@ -1,7 +1,7 @@
 # fmt: off
 """The policy of one environment: who may call this service from a browser, and how."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from .origin import Origin, Pattern, own_app_origin
@@ -87,20 +87,11 @@ class CORSPolicy:
                 "Set it with CORS_ALLOWED_ORIGINS; `cors show` says what is in force.\n"
             )
 
-        return {
-            "allow_origins": frozenset(
-                str(entry) for entry in entries if isinstance(entry, Origin)
-            ),
+        only_for_rules = ("environment", "waivers")
+        names = [field.name for field in fields(self) if field.name not in only_for_rules]
+        return {name: getattr(self, name) for name in names} | {
+            "allow_origins": frozenset(str(each) for each in entries if isinstance(each, Origin)),
             "allow_origin_regex": "|".join(patterns) or None,
-            "allow_credentials": self.allow_credentials,
-            "allow_methods": self.allow_methods,
-            "allow_headers": self.allow_headers,
-            "expose_headers": self.expose_headers,
-            "max_age": self.max_age,
-            "public_paths": self.public_paths,
-            "guard_writes": self.guard_writes,
-            "report_writes": self.report_writes,
-            "guard_exempt_paths": self.guard_exempt_paths,
             # What helps a developer would tell other sites the policy.
             "describe_stranger": describe_stranger if self.strictness == "local" else None,
             "near_miss": nearest,

@@ -1,8 +1,8 @@
 # fmt: off
-"""The provider: an async function of the owner's that decides about origins that no list knows.
+"""The provider: an async function of the owner's that decides about origins on no list.
 
 It is for front ends that are known only at run time, such as one for each tenant. Its answers are
-remembered, so that most requests ask nothing; without an answer, the origin is not allowed.
+remembered, so that most requests ask nothing. Without an answer, an origin is not allowed.
 """
 
 import asyncio
@@ -13,13 +13,14 @@ from time import monotonic
 from typing import NamedTuple
 
 from .origin import LONGEST_HOST, Origin, exact
+from .refusals import INTERVAL
 
-# The provider's traceback is logged at most once in so many seconds.
-INTERVAL = 60
 # Scheme, host and port.
 LONGEST_ORIGIN = LONGEST_HOST + len("https://:65535")
 
 logger = logging.getLogger(__package__)
+
+Ask = Callable[[Origin], Awaitable[bool]]
 
 
 class Answer(NamedTuple):
@@ -32,39 +33,30 @@ class Answer(NamedTuple):
 YES, NO = Answer(True), Answer(False)
 
 
-class Remembered:
-    """Origins, each for a number of seconds. Past `size`, the one remembered first is forgotten."""
+class Remembered(dict[bytes, float]):
+    """Until when each origin is remembered. Past `size`, the one added first is forgotten."""
 
     def __init__(self, size: int, seconds: float) -> None:
-        if size < 1:
-            raise ValueError(f"a cache of {size} origins holds none: write 1 or more.")
         self._size, self._seconds = size, seconds
-        self._until: dict[bytes, float] = {}
-
-    def __contains__(self, origin: bytes) -> bool:
-        until = self._until.get(origin)
-        return until is not None and monotonic() < until
 
     def add(self, origin: bytes) -> None:
-        """Remember an origin from now on."""
-        self._until.pop(origin, None)
-        if len(self._until) >= self._size:
-            del self._until[next(iter(self._until))]
-        self._until[origin] = monotonic() + self._seconds
+        self.pop(origin, None)
+        self[origin] = monotonic() + self._seconds
+        if len(self) > self._size:
+            del self[next(iter(self))]
 
 
 class OriginProvider:
     """A provider with what it answered.
 
     `ask` is `async def provider(origin: Origin) -> bool`. It has `timeout` seconds. A yes and a no
-    are remembered apart, so that a flood of other sites makes no tenant forgotten, in caches of
-    these sizes and for these seconds. A failure is not remembered. Raises TypeError for an `ask`
-    that is not async.
+    are remembered for their own seconds, and apart, so that a flood of other sites lets no tenant
+    be forgotten; a failure is not. Raises TypeError for an `ask` that is not async.
     """
 
     def __init__(
         self,
-        ask: Callable[[Origin], Awaitable[bool]],
+        ask: Ask,
         *,
         timeout: float = 2,
         yes_size: int = 10_000,
@@ -72,25 +64,24 @@ class OriginProvider:
         no_size: int = 1_000,
         no_seconds: float = 10,
     ) -> None:
-        # An object with an async `__call__` is one, too.
+        # An object with an async `__call__` is async, too.
         if not any(map(inspect.iscoroutinefunction, (ask, type(ask).__call__))):
             raise TypeError("origin_provider is not an async function: write async def.")
-        self._ask = ask
-        self._timeout = timeout
-        self._yes = Remembered(yes_size, yes_seconds)
-        self._no = Remembered(no_size, no_seconds)
+        self._ask, self._timeout = ask, timeout
+        self._yes, self._no = Remembered(yes_size, yes_seconds), Remembered(no_size, no_seconds)
         # By event loop, because no task can be awaited in another one.
         self._questions: dict[tuple[object, Origin], asyncio.Task[Answer]] = {}
         self._next_report = 0.0
 
     def remembered(self, origin: bytes) -> Answer | None:
         """Return an answer that was given before, None if the provider has to be asked."""
-        if origin in self._yes:
+        now = monotonic()
+        if now < self._yes.get(origin, now):
             return YES
-        return NO if origin in self._no else None
+        return NO if now < self._no.get(origin, now) else None
 
     async def answer(self, origin: Origin) -> Answer:
-        """Ask the provider. All who ask about an origin at one time share one question.
+        """Ask the provider, with one question for all who ask about an origin at one time.
 
         It goes on if one of them is cancelled, such as by a client that hangs up.
         """
@@ -100,12 +91,12 @@ class OriginProvider:
             self._questions[key] = loop.create_task(self._question(origin))
             self._questions[key].add_done_callback(lambda _: self._questions.pop(key))
         question = self._questions[key]
-        # `wait` cancels nothing, and raises nothing that the question raises.
+        # Unlike `await question`, this neither cancels it nor raises what it raises.
         await asyncio.wait({question})
         return Answer(False, "CancelledError") if question.cancelled() else question.result()
 
     async def _question(self, origin: Origin) -> Answer:
-        """Call the provider, and remember its answer. Never raises."""
+        """Call the provider, and remember its answer."""
         start = monotonic()
         try:
             async with asyncio.timeout(self._timeout):
@@ -117,16 +108,13 @@ class OriginProvider:
             if not isinstance(is_yes, bool):
                 raise TypeError(f"origin_provider returned {type(is_yes).__name__}, not a bool")
         except Exception as error:
-            self._report(error)
+            # A trace has no traceback.
+            if monotonic() >= self._next_report:
+                self._next_report = monotonic() + INTERVAL
+                logger.error("origin_provider failed: its origins are refused", exc_info=error)
             return Answer(False, type(error).__name__)
         (self._yes if is_yes else self._no).add(str(origin).encode())
         return YES if is_yes else NO
-
-    def _report(self, error: Exception) -> None:
-        """Log the traceback, which the trace of a refusal does not hold."""
-        if monotonic() >= self._next_report:
-            self._next_report = monotonic() + INTERVAL
-            logger.error("origin_provider failed: its origins are refused", exc_info=error)
 
 
 def https_origin(text: bytes) -> Origin | None:

@@ -73,6 +73,11 @@ class Refusal:
     missing: str
 
 
+OnRefusal = Callable[[Refusal], object]
+# Returns the allowed origin that a refused one resembles.
+FindNearMiss = Callable[[str], NearMiss | None]
+
+
 @dataclass(slots=True)
 class Line:
     """When a line was last written, and how many refusals like it were held back since."""
@@ -84,15 +89,10 @@ class Line:
 class Trace:
     """Writes refusals to the log, and hands each one to `on_refusal`.
 
-    `near_miss` returns the allowed origin that a refused one resembles. Raises TypeError for an
-    `on_refusal` that nothing would await.
+    Raises TypeError for an `on_refusal` that nothing would await.
     """
 
-    def __init__(
-        self,
-        on_refusal: Callable[[Refusal], object] | None = None,
-        near_miss: Callable[[str], NearMiss | None] | None = None,
-    ) -> None:
+    def __init__(self, on_refusal: OnRefusal | None, near_miss: FindNearMiss | None) -> None:
         if inspect.iscoroutinefunction(on_refusal):
             raise TypeError("on_refusal is an async function, which nothing awaits: write def.")
         self._on_refusal = on_refusal

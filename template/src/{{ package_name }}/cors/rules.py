@@ -2,16 +2,18 @@
 """The rule book: what a policy must not be, each rule beside the check that finds it.
 
 Ids never change: messages, scripts and reviews refer to them. A new rule takes the next free id.
-Rules on the dotenv files are in `rules_for_files`, rules on the finished app in `app`.
+Rules on the finished app are in `app`, those that only a developer needs in `tool`.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from . import fetch_standard
 from .audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
+    FIELDS,
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
     MAX_AGE,
@@ -26,21 +28,10 @@ from .audit import (
     Subject,
     findings_of,
 )
-from .fetch_standard import (
-    FORBIDDEN_METHODS,
-    FORBIDDEN_REQUEST_HEADERS,
-    FORBIDDEN_REQUEST_PREFIXES,
-    FORBIDDEN_RESPONSE_HEADERS,
-    METHOD_OVERRIDE_HEADERS,
-    SAFELISTED_RESPONSE_HEADERS,
-    STANDARD_METHODS,
-    TOKEN,
-    names,
-)
-from .findings import Finding
+from .findings import Finding, shown
 from .origin import Origin, own_app_origin
 from .origin_errors import OriginError
-from .rules_for_files import FILE_RULES
+from .sources import PROCESS, Variable
 from .waivers import read_waiver
 
 BOOK = RuleBook()
@@ -50,15 +41,19 @@ CHROMIUM_MAX_AGE = 7200
 LONGEST_MAX_AGE = 86400
 
 # Names that stand only in requests: exposing one confuses the two lists.
-REQUEST_ONLY_HEADERS = names(
+REQUEST_ONLY_HEADERS = fetch_standard.names(
     "accept accept-language authorization cookie host if-match if-modified-since if-none-match "
     "origin range referer user-agent"
 )
 
+MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
+# The beginning of a line about the policy, however it goes on.
+ABOUT_THE_POLICY = re.compile(
+    r"\s*(?:(?:export|set)\s+)?['\"]?(?:CORS_|ENVIRONMENT\b)", re.IGNORECASE
+)
+
 
 # --- The origins ------------------------------------------------------------------------------
-
-
 def malformed(rule: str) -> Callable[[Subject], Iterator[Fault]]:
     """Return the check for entries that `origin_errors.parse` refuses under this rule."""
 
@@ -85,7 +80,8 @@ def fix_of(error: OriginError, subject: Subject) -> str:
     return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
 
-# What is no origin in any environment.
+# What is no origin in any environment. A waiver can only accept a scheme of an app's own, as in
+# myshop://app.
 MALFORMED = {
     "CORS003": "A wildcard among the origins",
     "CORS005": "An opaque origin",
@@ -96,7 +92,6 @@ MALFORMED = {
     "CORS016": "A wildcard port on a host that is not loopback",
 }
 BOOK.extend(
-    # A waiver can only accept a scheme of an app's own, as in myshop://app.
     Rule(id, "E E E", title, malformed(id), waivable=id == "CORS008")
     for id, title in MALFORMED.items()
 )
@@ -106,13 +101,9 @@ BOOK.extend(
 def origins_not_set(subject: Subject) -> Iterator[Fault]:
     """CORS_ALLOWED_ORIGINS is not set."""
     if subject.sources and ORIGINS not in subject.variables:
-        yield Fault(
-            ORIGINS,
-            "",
-            "is not set, neither in a dotenv file nor in the process",
-            f"write {ORIGINS}= into .env.{subject.policy.environment}, followed by the origins, or "
-            "by nothing if no other site may call",
-        )
+        reason = "is not set, neither in a dotenv file nor in the process"
+        fix = f"write {ORIGINS}= into .env.{subject.policy.environment}, followed by the origins, "
+        yield Fault(ORIGINS, "", reason, fix + "or by nothing if no other site may call")
 
 
 def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
@@ -188,11 +179,9 @@ def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
     is_preview = subject.policy.environment == "preview" and not credentials
     for text, pattern in subject.patterns:
         if pattern.is_under_public_suffix and is_preview and pattern.has_fixed_parts:
-            reason = (
-                f"is under {pattern.base}, where anybody can take a name that fits and read what "
-                "their visitors' browsers can reach. Behind a VPN or an IP allow-list, that is "
-                "more than the public can reach"
-            )
+            reason = f"is under {pattern.base}, where anybody can take a name that fits and read "
+            reason += "what their visitors' browsers can reach. Behind a VPN or an IP allow-list, "
+            reason += "that is more than the public can reach"
             fix = "give previews a domain of your own, or list the exact origins that are yours"
             yield Fault(ORIGINS, text, reason, fix, severity="warning")
         elif pattern.is_under_public_suffix:
@@ -226,11 +215,9 @@ def placeholder_host(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Methods and headers ----------------------------------------------------------------------
-
-
 def is_name(text: str) -> bool:
     """Whether it is a token without quotes, which a token may hold but which are leftovers."""
-    return TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
+    return fetch_standard.TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
 
 
 @BOOK.rule("CORS017", "E E E")
@@ -240,7 +227,7 @@ def impossible_method(subject: Subject) -> Iterator[Fault]:
         if not is_name(method):
             fix = "write methods as GET,POST, separated by commas"
             yield Fault(METHODS, method, "is not the name of a method", fix)
-        elif method.upper() in FORBIDDEN_METHODS:
+        elif method.upper() in fetch_standard.FORBIDDEN_METHODS:
             yield Fault(METHODS, method, "is forbidden to every script", f"remove {method}")
 
 
@@ -248,7 +235,7 @@ def impossible_method(subject: Subject) -> Iterator[Fault]:
 def lower_case_method(subject: Subject) -> Iterator[Fault]:
     """A standard method in lower case."""
     for method in subject.policy.allow_methods:
-        if method != method.upper() and method.upper() in STANDARD_METHODS:
+        if method != method.upper() and method.upper() in fetch_standard.STANDARD_METHODS:
             reason = "is not written as browsers send it"
             yield Fault(METHODS, method, reason, f"write {method.upper()}")
 
@@ -258,10 +245,11 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
     """A request header that no script can set."""
     for header in subject.policy.allow_headers:
         name, fix = header.lower(), f"remove {header}"
+        is_prefixed = name.startswith(fetch_standard.FORBIDDEN_REQUEST_PREFIXES)
         if not is_name(header):
             fix = "write names as Authorization,Content-Type, separated by commas"
             yield Fault(REQUEST_HEADERS, header, "is not the name of a header", fix)
-        elif name in FORBIDDEN_REQUEST_HEADERS or name.startswith(FORBIDDEN_REQUEST_PREFIXES):
+        elif is_prefixed or name in fetch_standard.FORBIDDEN_REQUEST_HEADERS:
             if name == "cookie":
                 fix += f"; cookies are allowed by {CREDENTIALS}=true"
             reason = "is set by the browser alone, never by a script"
@@ -274,7 +262,7 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
 def method_override(subject: Subject) -> Iterator[Fault]:
     """A header that overrides the method."""
     for header in subject.policy.allow_headers:
-        if header.lower() in METHOD_OVERRIDE_HEADERS:
+        if header.lower() in fetch_standard.METHOD_OVERRIDE_HEADERS:
             reason = "lets a POST act as a method that was not allowed"
             fix = f"remove it and list the method in {METHODS}"
             yield Fault(REQUEST_HEADERS, header, reason, fix)
@@ -316,7 +304,7 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
         if header != "*" and not is_name(header):
             fix = "write names as X-Total-Count,ETag, separated by commas"
             yield Fault(EXPOSED_HEADERS, header, "is not the name of a header", fix)
-        elif name in FORBIDDEN_RESPONSE_HEADERS:
+        elif name in fetch_standard.FORBIDDEN_RESPONSE_HEADERS:
             yield Fault(EXPOSED_HEADERS, header, "is hidden from every script", f"remove {header}")
         elif name in REQUEST_ONLY_HEADERS:
             fix = f"remove it here; scripts may set it when {REQUEST_HEADERS} lists it"
@@ -327,13 +315,11 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
 def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
     """A response header that is readable anyway."""
     for header in subject.policy.expose_headers:
-        if header.lower() in SAFELISTED_RESPONSE_HEADERS:
+        if header.lower() in fetch_standard.SAFELISTED_RESPONSE_HEADERS:
             yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
 
 
 # --- Maximum age, credentials, public paths ---------------------------------------------------
-
-
 @BOOK.rule("CORS025", "E E E")
 def impossible_max_age(subject: Subject) -> Iterator[Fault]:
     """A maximum age that is not a number of seconds up to a day."""
@@ -370,16 +356,14 @@ def unguarded_writes(subject: Subject) -> Iterator[Fault]:
         return
     if not subject.policy.allow_credentials or subject.policy.guard_writes:
         return
-    instead = f"or {CREDENTIALS}=false if no cookie tells who calls"
     reason = "lets a form of another site write in a user's name, since browsers send cookies along"
-    # The value is the policy's, so that a waiver also fits where no file is known.
-    if GUARD_WRITES in subject.variables:
-        yield Fault(GUARD_WRITES, "false", reason, f"write true, {instead}")
-    else:
+    fix, place = "write true", subject.variables.get(GUARD_WRITES)
+    if place is None:
         reason += ", and it is not set"
-        place = subject.variables.get(CREDENTIALS)
-        where = place.where if place else ""
-        yield Fault(GUARD_WRITES, "false", reason, f"add {GUARD_WRITES}=true, {instead}", where)
+        fix, place = f"add {GUARD_WRITES}=true", subject.variables.get(CREDENTIALS)
+    fix += f", or {CREDENTIALS}=false if no cookie tells who calls"
+    # The value is the policy's, so that a waiver also fits where no file is known.
+    yield Fault(GUARD_WRITES, "false", reason, fix, place.where if place else "")
 
 
 @BOOK.rule("CORS004", "W E E", waivable=True)
@@ -427,8 +411,6 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Waivers ----------------------------------------------------------------------------------
-
-
 @BOOK.rule("CORS053", "E E E")
 def unreadable_waiver(subject: Subject) -> Iterator[Fault]:
     """A waiver that cannot be read."""
@@ -439,7 +421,121 @@ def unreadable_waiver(subject: Subject) -> Iterator[Fault]:
             yield Fault(WAIVERS, text, reason, fix)
 
 
-RULES: tuple[Rule, ...] = tuple(sorted([*BOOK, *FILE_RULES], key=lambda rule: rule.id))
+# --- The dotenv files -------------------------------------------------------------------------
+# The first two are found when the variables are read, before there is a policy.
+BOOK += [
+    Rule("CORS001", "E E E", "A list variable is not a list of strings"),
+    Rule("CORS038", "E E E", "A switch that is neither true nor false"),
+]
+
+
+@BOOK.rule("CORS030", "W E E", waivable=True)
+def unknown_variable(subject: Subject) -> Iterator[Fault]:
+    """An unknown CORS_ variable."""
+    ours = {letters(name) for name in FIELDS}
+    for name, variable in subject.variables.items():
+        # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
+        if name in FIELDS or name.startswith("CORS_REQUIRE_"):
+            continue
+        # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
+        if not name.startswith("CORS_") and letters(name) not in ours:
+            continue
+        reason, fix = "is read by nothing", "remove it; there is nothing to set"
+        if name.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
+            # Starlette's argument is for a header that browsers gave up for a permission prompt.
+            reason += ": before a page of the internet reaches a private address, the browser asks "
+            reason += "its user, and no header of a service changes that"
+        else:
+            # Imported here: no service that starts needs it.
+            from difflib import get_close_matches
+
+            (near,) = get_close_matches(name, FIELDS, n=1, cutoff=0)
+            fix = f"write {near}, or remove it"
+            if near in subject.variables:
+                fix = f"remove it; for that setting, write {near}, which is there already"
+        yield Fault(name, "", reason, fix, variable.where)
+
+
+def letters(name: str) -> str:
+    """Return only the letters and digits of a name."""
+    return re.sub(r"[^A-Z0-9]", "", name)
+
+
+@BOOK.rule("CORS031", "E E E")
+def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
+    """An unknown environment."""
+    for file in subject.files:
+        for variable in file.variables:
+            if variable.name == "ENVIRONMENT" and variable.value != subject.policy.environment:
+                reason = f"contradicts the name of its file, {file.path.name}"
+                fix = f"write ENVIRONMENT={subject.policy.environment}"
+                yield Fault("ENVIRONMENT", variable.value, reason, fix, variable.where)
+
+
+@BOOK.rule("CORS033", "E E E")
+def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
+    """Merge markers in a dotenv file, or a .rej file beside it."""
+    for file in subject.files:
+        name = file.path.name
+        for number, line in enumerate(file.text.splitlines(), start=1):
+            if MERGE_MARKER.match(line):
+                reason = "is a merge marker that an update left"
+                fix = "keep the lines you want and delete the markers"
+                yield Fault(name, line, reason, fix, f"{name}:{number}")
+        rejected = file.path.with_name(f"{name}.rej")
+        if rejected.exists():
+            reason = f"holds lines of {name} that an update could not merge"
+            fix = f"put the lines you want into {name} and delete {rejected.name}"
+            yield Fault(name, rejected.name, reason, fix, rejected.name)
+
+
+@BOOK.rule("CORS041", "E E E")
+def unread_line(subject: Subject) -> Iterator[Fault]:
+    """A line of a dotenv file that is not read."""
+    reason = "is not read: a quote is not closed, there is no =, or something follows"
+    fix = "write NAME=value, the value in two quotes or in none"
+    bindings = [(file.path.name, each) for file in subject.files for each in file.bindings]
+    for name, binding in bindings:
+        # A line cannot be read itself, or it lies within the quotes of another variable.
+        own_line = binding.value is not None
+        for number, line in enumerate(binding.original.string.split("\n"), binding.original.line):
+            if line.strip() and own_line:
+                own_line = False
+            elif ABOUT_THE_POLICY.match(line):
+                yield Fault(name, shown(line.strip()), reason, fix, f"{name}:{number}")
+
+
+@BOOK.rule("CORS043", "E E E")
+def expandable_value(subject: Subject) -> Iterator[Fault]:
+    """A $ in a variable of the policy."""
+    in_process = [each for each in subject.variables.values() if each.where == PROCESS]
+    in_files = [each for file in subject.files for each in file.variables]
+    for variable in filter(is_of_policy, [*in_files, *in_process]):
+        if "$" in variable.value:
+            reason = "holds a $, which python-dotenv may replace and Docker does not"
+            fix = "write out the value, without $"
+            yield Fault(variable.name, variable.value, reason, fix, variable.where)
+
+
+@BOOK.rule("CORS044", "E E E")
+def repeated_variable(subject: Subject) -> Iterator[Fault]:
+    """A variable of the policy that is set twice in one file."""
+    for file in subject.files:
+        first: dict[str, Variable] = {}
+        for variable in filter(is_of_policy, file.variables):
+            if variable.name in first:
+                reason = f"is set a second time; the first is {first[variable.name].where}"
+                fix = "keep one of the two lines"
+                yield Fault(variable.name, variable.value, reason, fix, variable.where)
+            first.setdefault(variable.name, variable)
+
+
+def is_of_policy(variable: Variable) -> bool:
+    """Whether it is a variable of the policy, or ENVIRONMENT, which selects them."""
+    return variable.name in FIELDS or variable.name == "ENVIRONMENT"
+
+
+RULES: tuple[Rule, ...] = tuple(sorted(BOOK, key=lambda rule: rule.id))
 
 
 def audit(subject: Subject) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from .audit import GUARD_WRITES, Subject
+from .audit import FIELDS, GUARD_WRITES, Subject
 from .findings import ConfigurationError, Finding, errors_among
 from .policy import CORSPolicy, strictness_of
 from .rules import audit
@@ -23,16 +23,8 @@ Settings = TypeVar("Settings", bound="CORSSettings")
 
 
 def split_list(value: object) -> object:
-    """Return the items of a list that is written as text; anything else passes unchanged.
-
-    Raises PydanticCustomError (CORS001) where the text is no list.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return read_list(value)
-    except ValueError as error:
-        raise PydanticCustomError("CORS001", "{reason}", {"reason": str(error)}) from None
+    """Return the items of a list that is written as text; anything else passes unchanged."""
+    return read_list(value) if isinstance(value, str) else value
 
 
 def whole_number(value: object) -> object:
@@ -99,20 +91,10 @@ class CORSSettings(BaseSettings):
 
     def as_policy(self) -> CORSPolicy:
         """Return the policy as it is written, right or wrong."""
-        return CORSPolicy(
-            environment=self.environment,
-            allow_origins=self.cors_allowed_origins,
-            allow_credentials=self.cors_allow_credentials,
-            allow_methods=self.cors_allow_methods,
-            allow_headers=self.cors_allow_headers,
-            expose_headers=self.cors_expose_headers,
-            max_age=self.cors_max_age,
-            public_paths=self.cors_public_paths,
-            guard_writes=self.cors_guard_writes is True,
-            report_writes=self.cors_guard_writes == "report",
-            guard_exempt_paths=self.cors_guard_exempt_paths,
-            waivers=self.cors_waivers,
-        )
+        values = {field: getattr(self, variable.lower()) for variable, field in FIELDS.items()}
+        values["guard_writes"] = self.cors_guard_writes is True
+        values["report_writes"] = self.cors_guard_writes == "report"
+        return CORSPolicy(environment=self.environment, **values)
 
     def cors_policy(self) -> CORSPolicy:
         """Return the policy, for an application to enforce.
@@ -161,25 +143,18 @@ def texts_of(sources: Sources) -> dict[str, Any]:
     return texts | {"environment": sources.environment}
 
 
-# --- Variables that cannot be read ------------------------------------------------------------
-
-
 def not_json(error: SettingsError, cls: type[BaseSettings], sources: Sources) -> Finding:
     """Return the finding for a list or an object of a subclass that is not written as JSON.
 
     pydantic-settings stops there, and names the field only in its message.
     """
-    name = next((name for name in cls.model_fields if f'"{name}"' in str(error)), "")
-    variable = sources.variables.get(name.upper())
-    return Finding(
-        rule="SETTINGS",
-        variable=name.upper() or "the settings",
-        value="",
-        reason="is a list or an object in settings.py, and its text is not JSON",
-        fix='write it as JSON, a list as ["a","b"]; or declare it with NoDecode, as '
-        "cors/settings.py does",
-        where=variable.where if variable else "",
-    )
+    names = (name.upper() for name in cls.model_fields if f'"{name}"' in str(error))
+    reason = "is a list or an object in settings.py, and its text is not JSON"
+    fix = 'write it as JSON, a list as ["a","b"]; or declare it with NoDecode, as '
+    fix += "cors/settings.py does"
+    name = next(names, "the settings")
+    where = sources.variables[name].where if name in sources.variables else ""
+    return Finding(rule="SETTINGS", variable=name, value="", reason=reason, fix=fix, where=where)
 
 
 def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
@@ -198,7 +173,7 @@ def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
         rule, fix = "CORS025", "write a whole number of seconds, such as 7200"
         reason = "is not a whole number of seconds" if value else "is empty"
     elif fault["type"] == "CORS001":
-        rule, reason = "CORS001", fault["ctx"]["reason"]
+        rule, reason = "CORS001", fault["msg"]
         fix = 'write a,b without quotes or JSON: ["a","b"]'
     elif name.startswith("CORS_"):
         more = ", or report" if name == GUARD_WRITES else ""

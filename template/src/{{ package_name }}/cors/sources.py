@@ -9,13 +9,14 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
+from pydantic_core import PydanticCustomError
 
 from .findings import ConfigurationError, Finding
 from .policy import STRICTNESSES, strictness_of
@@ -49,17 +50,13 @@ class DotenvFile:
     def variables(self) -> tuple[Variable, ...]:
         """The variables in the order of their lines, `${NAME}` left as it stands."""
         found = []
-        for binding in self.bindings:
-            if binding.key is not None:
-                text = binding.original.string
+        for key, value, original, _ in self.bindings:
+            if key is not None:
+                text = original.string
                 skipped = text[: len(text) - len(text.lstrip())].count("\n")
-                where = self.place(binding.original.line + skipped)
-                found.append(Variable(binding.key.upper(), binding.value or "", where))
+                where = f"{self.path.name}:{original.line + skipped}"
+                found.append(Variable(key.upper(), value or "", where))
         return tuple(found)
-
-    def place(self, line: int) -> str:
-        """Return a line of this file as messages name it."""
-        return f"{self.path.name}:{line}"
 
 
 @dataclass(frozen=True)
@@ -80,14 +77,13 @@ class Sources:
         return found | {each.name: each for each in process_variables()}
 
 
-def process_variables() -> Iterator[Variable]:
-    """Yield the variables of the process."""
-    for name, value in os.environ.items():
-        yield Variable(name.upper(), value, PROCESS)
+def process_variables() -> list[Variable]:
+    """Return the variables of the process; their names may be in any case of letters."""
+    return [Variable(name.upper(), value, PROCESS) for name, value in os.environ.items()]
 
 
 def process_variable(name: str) -> str | None:
-    """Return a variable of the process; its name may be in any case of letters."""
+    """Return the text of a variable of the process."""
     return next((each.value for each in process_variables() if each.name == name), None)
 
 
@@ -95,19 +91,20 @@ def read_file(path: Path) -> DotenvFile:
     """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
     try:
         text = path.read_text(encoding=ENCODING)
-    except UnicodeDecodeError:
-        raise refused_environment(path.name, "is not UTF-8 text", SAVE_AS_TEXT, path.name) from None
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror})"
-        raise refused_environment(path.name, reason, SAVE_AS_TEXT, path.name) from None
+    except (UnicodeDecodeError, OSError) as error:
+        reason = "is not UTF-8 text"
+        if isinstance(error, OSError):
+            reason = f"cannot be read ({error.strerror})"
+        fix = "save it as UTF-8 text that the service's user may read"
+        raise refused_environment(path.name, path.name, reason, fix) from None
     return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
 
 
 def read_list(text: str) -> list[str]:
     """Return the items of a list that is written `a,b` or as JSON, `["a","b"]`.
 
-    Raises ValueError, with a reason that continues a sentence, for JSON that is no list of strings,
-    and for an item that keeps half of a quote or bracket: something else was meant than was read.
+    Raises PydanticCustomError (CORS001), whose text continues a sentence, for JSON that is no list
+    of strings, and for an item that keeps half of a quote or bracket: something else was meant.
     """
     text = text.strip()
     if not text.startswith(("[", "{")):
@@ -115,14 +112,15 @@ def read_list(text: str) -> list[str]:
         for item in items:
             # An IPv6 address has brackets of its own, in pairs.
             if item.count('"') % 2 or item.count("'") % 2 or item.count("[") != item.count("]"):
-                raise ValueError(f"keeps half of a pair of quotes or brackets in `{item}`")
+                reason = "keeps half of a pair of quotes or brackets in `{item}`"
+                raise PydanticCustomError("CORS001", reason, {"item": item})
         return items
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("begins like JSON but is not valid JSON") from None
+        raise PydanticCustomError("CORS001", "begins like JSON but is not valid JSON") from None
     if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise ValueError("is JSON, but not a list of strings")
+        raise PydanticCustomError("CORS001", "is JSON, but not a list of strings")
     return [item.strip() for item in found]
 
 
@@ -148,48 +146,30 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     directory = directory or Path.cwd()
     given = process_variable("ENVIRONMENT")
     if not environment and given is not None and not given.strip():
-        raise empty_environment(directory)
+        listed = ", ".join(environments(directory)) or "the environments"
+        fix = f"set it to one of {listed}, or unset it for development"
+        raise refused_environment("", PROCESS, "is empty", fix)
     chosen = environment or (given or "").strip()
     name = chosen or "development"
     paths = [directory / f".env.{name}", directory / f".env.{name}.local"]
     well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
     found = [path for path in paths if well_named and path.is_file()]
     in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
-    if not well_named or not (found or (in_process and not is_cut_short(name, directory))):
+    # `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
+    is_slip = any(each.startswith(name) and each != name for each in environments(directory))
+    if not well_named or not (found or (in_process and not is_slip)):
         raise unknown_environment(name, bool(chosen), directory)
     if not chosen:
         log.warning("ENVIRONMENT is not set: using development, from %s", found[0])
     return Sources(name, directory, tuple(map(read_file, found)))
 
 
-def is_cut_short(name: str, directory: Path) -> bool:
-    """Whether another environment's name begins with this one.
-
-    `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
-    """
-    return any(each.startswith(name) for each in environments(directory) if each != name)
-
-
-# --- Refusals ---------------------------------------------------------------------------------
-
-SAVE_AS_TEXT = "save it as UTF-8 text that the service's user may read"
-
-
-def refused_environment(
-    value: str, reason: str, fix: str, where: str = PROCESS
-) -> ConfigurationError:
+def refused_environment(value: str, where: str, reason: str, fix: str) -> ConfigurationError:
     """Return the error for an environment that cannot be read."""
     finding = Finding(
         rule="CORS031", variable="ENVIRONMENT", value=value, reason=reason, fix=fix, where=where
     )
     return ConfigurationError([finding])
-
-
-def empty_environment(directory: Path) -> ConfigurationError:
-    """Return the error for an ENVIRONMENT that is set to nothing."""
-    listed = ", ".join(environments(directory)) or "the environments"
-    fix = f"set it to one of {listed}, or unset it for development"
-    return refused_environment("", "is empty", fix)
 
 
 def unknown_environment(name: str, chosen: bool, directory: Path) -> ConfigurationError:
@@ -205,19 +185,15 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
     bare = name.strip("\"' ").lower()
 
     if not chosen:
-        reason = (
-            f"is not set, and there is no .env.development in {directory} to use instead "
-            f"(there are: {listed})"
-        )
+        reason = f"is not set, and there is no .env.development in {directory} to use instead "
+        reason += f"(there are: {listed})"
     elif ENVIRONMENT_NAME.fullmatch(name) is None:
         reason = "is not a valid name: a name has lower-case letters, digits, - and _"
     elif in_process:
         reason = f"is only the beginning of a name (there are: {listed})"
     else:
-        reason = (
-            f"names no environment: there is no .env.{name} in {directory} (there are: {listed}), "
-            "and no origins are set in the process"
-        )
+        reason = f"names no environment: there is no .env.{name} in {directory} (there are: "
+        reason += f"{listed}), and no origins are set in the process"
 
     if not chosen and in_process:
         fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"
@@ -229,4 +205,4 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
         fix = f"set ENVIRONMENT={near[0]}"
     else:
         fix = "set ENVIRONMENT to one of them"
-    return refused_environment(name if chosen else "", reason, fix)
+    return refused_environment(name if chosen else "", PROCESS, reason, fix)

@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 from pydantic_core import Url
 
 from ..fetch_standard import FORBIDDEN_METHODS, SAFELISTED_METHODS, TOKEN
-from ..origin import DEFAULT_PORTS, Origin
+from ..origin import DEFAULT_PORTS, Origin, suffix_list
 from .cors_check import (
     NO_CORS_SAFELISTED,
     REDIRECTS,
@@ -57,6 +57,7 @@ __all__ = [
     "Step",
     "console_message",
     "last_two_labels",
+    "registrable_domain",
 ]
 
 MOST_REDIRECTS = 20
@@ -166,10 +167,16 @@ class PreflightCache:
 def last_two_labels(host: str) -> str | None:
     """Return a rough registrable domain: right for acme.com, wrong for acme.co.uk.
 
-    An address has none. Give the browser `origin.registrable_domain` where the difference matters.
+    An address has none. Give the browser `registrable_domain` where the difference matters.
     """
     labels = host.split(".")
     return None if len(labels) < 2 or labels[-1].isdigit() else ".".join(labels[-2:])
+
+
+def registrable_domain(host: str) -> str:
+    """Return the site of a host, such as acme.com. An address or a public suffix is its own."""
+    is_address = host.startswith("[") or host.rpartition(".")[2].isdigit()
+    return host if is_address else suffix_list().privatesuffix(host) or host
 
 
 @dataclass(frozen=True, slots=True)

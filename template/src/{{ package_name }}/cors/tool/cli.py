@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..cli import examine
+from ..findings import errors_among
 from ..refusals import logger as refusals_log
 from ..sources import environments
 from . import show as printing
@@ -96,7 +97,7 @@ def check(
         )
     examined = [*said_once(check_environment(name, with_app=with_app) for name in names)]
     printing.print_findings(examined, output)
-    raise typer.Exit(int(any(each.has_errors for each in examined)))
+    raise typer.Exit(int(any(errors_among(each.findings) for each in examined)))
 
 
 @app.command()

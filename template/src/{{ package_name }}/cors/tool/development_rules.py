@@ -7,15 +7,15 @@ They read source code, routes and the waivers. Those on updates are in `update_r
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from textwrap import dedent
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.params import Form
-from starlette.routing import Mount, compile_path
+from starlette.routing import Mount, WebSocketRoute, compile_path
 
-from ..app import APP_RULES, AppRoute, app_routes, others_may_call
+from ..app import APP_RULES, others_may_call, routes_in
 from ..audit import (
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
@@ -29,13 +29,36 @@ from ..audit import (
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS
 from ..findings import ConfigurationError
-from ..origin import registrable_domain
 from ..rules import RULES
 from ..sources import PROCESS, DotenvFile, find_sources
 from ..waivers import Waiver
+from .browser import registrable_domain
 from .update_rules import UPDATE_RULES, change, copier, find_answers, recorded_answers
 
 BOOK = RuleBook()
+
+
+class AppRoute(NamedTuple):
+    """One path of an application. `methods` is empty for a WebSocket.
+
+    `dependant` is what FastAPI knows of parameters and dependencies; None for Starlette's routes.
+    """
+
+    path: str
+    methods: frozenset[str]
+    endpoint: Callable[..., Any]
+    dependant: Any
+
+
+def app_routes(app: object) -> Iterator[AppRoute]:
+    """Yield the routes of an application and of everything mounted in it."""
+    for path, route in routes_in(app):
+        # A route without a list of methods leaves them to its endpoint: GET at least.
+        methods = frozenset(getattr(route, "methods", None) or {"GET"})
+        if isinstance(route, WebSocketRoute):
+            methods = frozenset()
+        yield AppRoute(path, methods, route.endpoint, getattr(route, "dependant", None))
+
 
 # --- Cookies ----------------------------------------------------------------------------------
 
@@ -183,7 +206,7 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
         return
     if "*" in policy.allow_methods:
         return
-    routes = [route for route in app_routes(subject.app) if not route.is_websocket]
+    routes = [route for route in app_routes(subject.app) if route.methods]
     used = frozenset[str]().union(*(route.methods for route in routes)) | {"HEAD", "OPTIONS"}
     kept = [method for method in policy.allow_methods if method in used]
     missing = sorted(used - SAFELISTED_METHODS - {"OPTIONS", *policy.allow_methods})

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.text import Text
 from starlette.routing import compile_path
 
-from ..app import app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -25,11 +24,12 @@ from ..audit import (
 from ..cli import NO_APP, Environment, examine
 from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..findings import shown
-from ..origin import Origin, Pattern, Site, exact, registrable_domain
+from ..origin import Origin, Pattern, Site, exact
 from ..sources import PROCESS
-from .browser import Reason, console_message
+from .browser import Reason, console_message, registrable_domain
 from .browser import Step as BrowserStep
 from .cors_check import unsafe_names
+from .development_rules import app_routes
 from .explain_question import (
     UNKNOWN_SERVICE,
     Change,
@@ -329,7 +329,7 @@ def about_routes(found: Explanation) -> Iterator[str]:
     """Say that the app has no route for such a request. CORS does not look at routes."""
     question, app = found.question, found.environment.app
     path = question.path.removeprefix(found.root_path) or "/"
-    routes = [each for each in app_routes(app) if each.is_websocket == question.is_socket]
+    routes = [each for each in app_routes(app) if bool(each.methods) != question.is_socket]
     matching = [each for each in routes if compile_path(each.path)[0].match(path)]
     if app is None or (not question.is_socket and (path == "/" or not routes)):
         return

@@ -35,7 +35,6 @@ from .. import app as app_module
 from ..cli import as_text, create_app, examine
 from ..findings import ConfigurationError
 from ..origin import Origin, Pattern
-from ..origin_errors import matches
 from ..policy import CORSPolicy
 from ..sources import Sources, environments, find_sources
 from .lab_plan import (
@@ -226,7 +225,7 @@ def listen_for_pages(
             pages.append(Page(str(origin), allowed=True))
     for host in OTHER_HOSTS:
         origin = Origin("http", host, server.listen(host))
-        if not any(matches(origin, entry) for entry in entries):
+        if not any(entry.covers(origin) for entry in entries):
             break
     return [*pages, Page(str(origin), allowed=False)], left_out
 

@@ -14,7 +14,6 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..app import app_routes
 from ..audit import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -31,6 +30,7 @@ from ..policy import CORSPolicy
 from ..sources import Sources
 from .asgi_transport import ASGITransport
 from .browser import Browser, Fetch, Outcome, Reason, console_message
+from .development_rules import app_routes
 from .explain_question import VARIABLE_OF
 
 # Where the lab's own routes are: paths that no service has.

@@ -26,7 +26,6 @@ from rich.progress import Progress
 from rich.text import Text
 from starlette.responses import PlainTextResponse
 
-from ..app import app_routes
 from ..cli import examine
 from ..fetch_standard import SAFELISTED_METHODS
 from ..findings import counted, shown
@@ -38,6 +37,7 @@ from ..sources import environments
 from .asgi_transport import ASGITransport
 from .browser import Browser, Exchange, Fetch, Request, Response
 from .cors_check import is_forbidden_request_header
+from .development_rules import app_routes
 from .probe_findings import OTHER_SITE, Answer, Finding, Question, diagnose
 from .show import print_json, table
 
