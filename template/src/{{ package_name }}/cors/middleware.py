@@ -263,7 +263,8 @@ class StrictCORSMiddleware(CORSMiddleware):
                 if name in ALWAYS:
                     origins.append(value)
 
-        allowed, why = None, NOT_LISTED
+        allowed = None
+        why = NOT_LISTED
         grant = NOTHING
         if origins:
             allowed = self._find(origins)
@@ -280,8 +281,11 @@ class StrictCORSMiddleware(CORSMiddleware):
                 grant += self._exposed
             elif not guarded and _is_hidden(scope, origins):
                 self._trace.refused("request", scope, origins, why)
-        no_writer = guarded and (allowed is None or _brings_login(why, found))
-        if no_writer and not self._may_write(scope, found):
+        if (
+            guarded
+            and (allowed is None or _brings_login(why, found))
+            and not self._may_write(scope, found)
+        ):
             if self.guard_writes:
                 self._trace.refused("write", scope, origins, why)
                 await self._refuse(found, grant, send)
