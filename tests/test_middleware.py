@@ -127,7 +127,8 @@ def test_the_arguments_are_those_of_the_stock_middleware_and_more() -> None:
     assert list(ours)[: len(stock)] == list(stock)
     assert [ours[name].default for name in stock] == [stock[name].default for name in stock]
     own = ["public_paths", "guard_writes", "report_writes", "guard_exempt_paths"]
-    assert list(ours)[len(stock) :] == [*own, "describe_stranger", "near_miss", "on_refusal"]
+    own += ["describe_stranger", "near_miss", "on_refusal"]
+    assert list(ours)[len(stock) :] == [*own, "origin_provider", "provider_credentials"]
 
 
 def test_the_policy_can_be_read_back() -> None:

@@ -15,6 +15,7 @@ from service.cors import RELEASE
 from service.cors.app import CORSFastAPI
 from service.cors.audit import Subject, findings_of
 from service.cors.findings import ConfigurationError, Finding
+from service.cors.origin import Origin
 from service.cors.policy import CORSPolicy
 from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
@@ -268,6 +269,16 @@ def with_a_call_of_its_own(policy: CORSPolicy) -> object:
     return AroundThePolicy(cors=policy)
 
 
+async def allows_all(origin: Origin) -> bool:
+    return True
+
+
+def with_provider(credentials: bool) -> Build:
+    return lambda policy: CORSFastAPI(
+        cors=policy, origin_provider=allows_all, provider_credentials=credentials
+    )
+
+
 def with_other_middleware(policy: CORSPolicy) -> object:
     app = strict(policy)
     app.add_middleware(GZipMiddleware)
@@ -389,6 +400,9 @@ APP_CASES: tuple[tuple[str, str, Build, dict[str, Any], str], ...] = (
     ),
     ("CORS035", "a POST, which needs no listing", strict, {"allow_methods": ("GET",)}, "- - -"),
     ("CORS035", "no front end at all", with_route("DELETE"), {"allow_origins": ()}, "- - -"),
+    ("CORS056", "tenants with cookies", with_provider(credentials=True), ONE_SITE, "W W W"),
+    ("CORS056", "tenants without cookies", with_provider(credentials=False), ONE_SITE, "- - -"),
+    ("CORS056", "no credentials for anybody", with_provider(credentials=True), {}, "- - -"),
     ("CORS027", "an OAuth2 token", with_security(OAuth2PasswordBearer("token")), {}, "W E E"),
     ("CORS027", "a bearer token", with_security(HTTPBearer()), {}, "W E E"),
     ("CORS027", "a cookie", with_security(APIKeyCookie(name="session")), {}, "- - -"),

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from .callbacks import FAULTS_OF_CALLBACKS, LOGIN_CALLBACK
 from .replacing import ANY_SITE, Core, Edit, Fault, arguments, is_write, passes, sends, steps_around
+from .tenants import FAULTS_OF_TENANTS
 
 MAIN = "src/main.py"
 CREATED = 'app = CORSFastAPI(title=__package__ or "service", cors=settings.cors_policy())'
@@ -145,4 +146,5 @@ COVERED = [
         ),
     ),
     *(("a login callback", fault) for fault in FAULTS_OF_CALLBACKS),
+    *(("a provider of tenants", fault) for fault in FAULTS_OF_TENANTS),
 ]

@@ -21,6 +21,7 @@ MANAGED = (
     "src/*/cors/origin.py",
     "src/*/cors/origin_errors.py",
     "src/*/cors/policy.py",
+    "src/*/cors/provider.py",
     "src/*/cors/refusals.py",
     "src/*/cors/ruff.toml",
     "src/*/cors/rules.py",

@@ -36,6 +36,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROBE = "/cors-suite"
 OWN_ORIGIN = "https://service.acme-api.net"
 OTHER_SITE = "https://evil.net"
+# Where the service has a provider, the suite's own answers for it. It knows this origin alone.
+TENANT = "https://tenant.acme-tenants.net"
 
 # Names of the Fetch Standard, as a copy: the one in cors/ is under test.
 SAFELISTED_METHODS = ("GET", "HEAD", "POST")
@@ -189,9 +191,17 @@ def main_module() -> str:
     return served().partition(":")[0]
 
 
+@cache
+def package() -> str:
+    """Return the service's package: that of what is served, or the one that has the policy."""
+    name = main_module().rpartition(".")[0]
+    found = [path.parents[1].name for path in ROOT.glob("src/*/cors/middleware.py")]
+    return name if name or not found else found[0]
+
+
 def package_module(name: str) -> Any:
     """Import a module of the service's package, such as `cors.findings`."""
-    return import_module(f"{main_module().rpartition('.')[0]}.{name}")
+    return import_module(f"{package()}.{name}")
 
 
 OTHER_RELEASE = (
@@ -224,7 +234,9 @@ def create_app(environment: str) -> FastAPI:
     try:
         with only_dotenv(), patch.dict(os.environ, {"ENVIRONMENT": environment}):
             settings = package_module("settings").Settings.load(environment, ROOT)
-            app = import_module(main_module()).create_app(settings)
+            main = import_module(main_module())
+            create = getattr(main, "create_app", None) or package_module("main").create_app
+            app = create(settings)
     except findings.ConfigurationError as error:
         pytest.fail(str(error), pytrace=False)
     assert isinstance(app, FastAPI), (
@@ -244,6 +256,11 @@ def refuse_broken_environment() -> None:
 
 
 # --- The service ------------------------------------------------------------------------------
+
+
+async def knows_one_tenant(origin: object) -> bool:
+    """Stand for the service's own provider, whose database tests may not have."""
+    return str(origin) == TENANT
 
 
 class Checkpoint:
@@ -283,6 +300,10 @@ class Service:
         self.expected: Expected = expected(environment)
         self.app = create_app(environment)
         self.own_routes = tuple(package_module("cors.tool.development_rules").app_routes(self.app))
+        cors = getattr(self.app, "cors", None)
+        self.has_provider = getattr(cors, "origin_provider", None) is not None
+        if self.has_provider:
+            self.provide(knows_one_tenant)
         # Mounted apps without routes to look at, such as static files.
         mounts = [r.path for r in self.app.routes if isinstance(r, Mount) and not r.routes]
         self.mounted_paths = [f"{mount}{PROBE}" for mount in mounts]
@@ -364,6 +385,11 @@ class Service:
             yield self.passed
         finally:
             self.is_dry_run = False
+
+    def provide(self, provider: Any, **options: Any) -> None:
+        """Let the app ask this provider from now on."""
+        make = package_module("cors.provider").OriginProvider
+        self.app.cors.origin_provider = make(provider, **options)  # type: ignore[attr-defined]
 
     def fetch(self, origin: str, method: str = "GET", path: str = PROBE, **options: Any) -> Any:
         """Fetch as a browser does for a page of this origin."""

@@ -335,7 +335,8 @@ def test_what_is_served_follows_the_environment() -> None:
         pytest.skip("there is only development")
     name = "production" if "production" in others else others[0]
     module, _, app = served().partition(":")
-    code = f"from {module} import {app or 'app'} as app; print(ascii(app.cors_policy))"
+    enforced = "ascii(getattr(app, 'cors_policy', app))"
+    code = f"from {module} import {app or 'app'} as app; print({enforced})"
     with only_dotenv():
         asked = {**os.environ, "ENVIRONMENT": name, "PYTHONPATH": os.pathsep.join(sys.path)}
         found = subprocess.run(

@@ -4,8 +4,10 @@
 What is public is open to them too, but without credentials, and what lies beside it is not.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,12 +16,14 @@ from .service import (
     OTHER_SITE,
     OWN_ORIGIN,
     PROBE,
+    TENANT,
     Service,
     a_few,
     asgi,
     browser,
     cors_headers,
     filled,
+    knows_one_tenant,
     package_module,
     report,
     split,
@@ -431,6 +435,125 @@ def test_public_paths_lead_to_no_other_path(public: Service) -> None:
             path = prefix.rstrip("/") + way
             headers = cors_headers(public.send("GET", path, {"Origin": OTHER_SITE}))
             assert headers == {}, f"{public.environment}: {path} is public. {FIX}"
+
+
+# --- Tenants: origins that a provider allows --------------------------------------------------
+
+
+@pytest.fixture
+def tenants(service: Service) -> Iterator[Service]:
+    """The service in an environment with an origin_provider."""
+    if not service.has_provider:
+        pytest.skip("the app has no origin_provider")
+    service.provide(knows_one_tenant)
+    yield service
+    service.provide(knows_one_tenant)
+
+
+async def raises(origin: object) -> bool:
+    raise RuntimeError("raised on purpose: a provider that fails allows nobody")
+
+
+async def is_late(origin: object) -> bool:
+    await asyncio.Event().wait()
+    return True
+
+
+async def is_late_and_goes_on(origin: object) -> bool:
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    return True
+
+
+async def returns_a_row(origin: object) -> Any:
+    return (TENANT,)
+
+
+@pytest.mark.parametrize("provider", [raises, is_late, is_late_and_goes_on, returns_a_row])
+def test_without_an_answer_of_the_provider_a_site_learns_nothing(
+    tenants: Service, provider: Any
+) -> None:
+    tenants.provide(provider, timeout=0.01)
+    promised = "*" if tenants.expected.is_public(PROBE) else None
+    for request, response in responses(tenants, TENANT):
+        headers = cors_headers(response)
+        what = f"{tenants.environment}: {TENANT} gets {headers} for {request}. {FIX}"
+        assert headers.get("access-control-allow-origin") == promised, what
+        assert "access-control-allow-credentials" not in headers, what
+    opened = tenants.opens_websocket(f"{PROBE}/socket", TENANT)
+    assert not opened, f"{tenants.environment}: {TENANT} may open a WebSocket. {FIX}"
+    tenants.provide(knows_one_tenant)
+    assert cors_headers(tenants.send("GET", PROBE, {"Origin": TENANT})), FIX
+
+
+def test_tenants_get_no_credentials(tenants: Service) -> None:
+    """Neither in the response, nor for a write or a WebSocket that comes with a cookie."""
+    granted = "true" if tenants.app.cors.provider_credentials else None  # type: ignore[attr-defined]
+    for response in (
+        tenants.send("GET", PROBE, {"Origin": TENANT}),
+        tenants.preflight(TENANT, "PUT"),
+    ):
+        headers = cors_headers(response)
+        what = f"{tenants.environment}: {TENANT} gets {headers}. {FIX}"
+        assert headers.get("access-control-allow-origin") == TENANT, what
+        assert headers.get("access-control-allow-credentials") == granted, what
+    cookie = {"Origin": TENANT, "Sec-Fetch-Site": "cross-site", "Cookie": "session=stolen"}
+    with tenants.dry_run() as passed:
+        tenants.send("POST", PROBE, cookie)
+        writes = passed != []
+    if tenants.expected.guard_writes:
+        what = f"{tenants.environment}: {TENANT} writes with the user's cookie: {writes}. {FIX}"
+        assert writes == (granted == "true"), what
+    lines = [(name.lower(), value) for name, value in cookie.items()]
+    opened = tenants.transport.websocket(f"{PROBE}/socket", lines).status == 101
+    what = f"{tenants.environment}: {TENANT} opens a WebSocket with the user's cookie: {opened}"
+    assert opened == (granted == "true"), f"{what}. {FIX}"
+
+
+def test_tenants_write_and_open_websockets_without_a_login(tenants: Service) -> None:
+    for method in ("POST", "PUT"):
+        headers = {"Origin": TENANT, "Sec-Fetch-Site": "cross-site"}
+        status = tenants.send(method, PROBE, headers).status
+        assert status == 200, f"{tenants.environment}: {method} of {TENANT} gets {status}. {FIX}"
+    opened = tenants.opens_websocket(f"{PROBE}/socket", TENANT)
+    assert opened, f"{tenants.environment}: {TENANT} may not open a WebSocket. {FIX}"
+
+
+def test_the_provider_is_asked_only_about_exact_https_origins(tenants: Service) -> None:
+    asked: list[str] = []
+
+    async def allows_all(origin: object) -> bool:
+        asked.append(str(origin))
+        return True
+
+    tenants.provide(allows_all)
+    name = TENANT.removeprefix("https://")
+    texts = [f"http://{name}", f"https://{name.title()}", f"{TENANT}:443", f"{TENANT}/", "null"]
+    for origin in [*texts, f"{TENANT}.", f"https://*.{name}", f"https://a@{name}", OWN_ORIGIN]:
+        tenants.send("GET", PROBE, {"Origin": origin})
+        tenants.opens_websocket(f"{PROBE}/socket", origin)
+        tenants.preflight(origin, "PUT")
+    for origin in tenants.expected.origins:
+        tenants.send("GET", PROBE, {"Origin": origin})
+    assert asked == [], f"{tenants.environment}: the provider is asked about {asked}. {FIX}"
+
+
+def test_answers_of_the_provider_are_remembered_within_bounds(tenants: Service) -> None:
+    """Other sites, however many, let the service forget no tenant."""
+    asked: list[str] = []
+
+    async def knows(origin: object) -> bool:
+        asked.append(str(origin))
+        return await knows_one_tenant(origin)
+
+    tenants.provide(knows, yes_size=2, no_size=2)
+    others = [f"https://evil{number}.net" for number in range(5)]
+    for origin in (TENANT, *others, TENANT, others[0], others[0]):
+        headers = cors_headers(tenants.send("GET", PROBE, {"Origin": origin}))
+        granted = headers.get("access-control-allow-origin") == origin
+        assert granted == (origin == TENANT), f"{tenants.environment}: {origin} gets {headers}"
+    what = f"{tenants.environment}: the provider is asked about {asked}. {FIX}"
+    assert asked == [TENANT, *others, others[0]], what
 
 
 # --- The log ----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
@@ -14,10 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Host, Mount
 from starlette.types import Receive, Scope, Send
 
-from .audit import REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
+from .audit import ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
 from .policy import CORSPolicy
+from .provider import Ask, OriginProvider
 from .refusals import OnRefusal
 from .rules import RULES
 from .sources import find_sources
@@ -29,20 +30,32 @@ class CORSFastAPI(FastAPI):
     """FastAPI with the CORS middleware outside of all that `add_middleware` adds.
 
     `cors` takes the policy, `on_refusal` a function that is called with each `Refusal`, as for
-    metrics, and everything else goes to FastAPI. The attributes `cors_policy` and `cors` are
-    read-only: a policy that replaced them would not be audited.
+    metrics, `origin_provider` an async function that decides about https origins on no list, and
+    everything else goes to FastAPI. The attributes `cors_policy` and `cors` are read-only: a policy
+    that replaced them would not be audited.
 
     What `add_middleware` adds lies inside FastAPI's own error handling. A policy added that way is
     missing on an unhandled 500, and on the responses of middleware that is added later.
     """
 
     def __init__(
-        self, *, cors: CORSPolicy, on_refusal: OnRefusal | None = None, **options: Any
+        self,
+        *,
+        cors: CORSPolicy,
+        on_refusal: OnRefusal | None = None,
+        origin_provider: OriginProvider | Ask | None = None,
+        provider_credentials: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._cors_policy = cors
-        arguments = cors.middleware_arguments()
-        self._cors = StrictCORSMiddleware(super().__call__, **arguments, on_refusal=on_refusal)
+        self._cors = StrictCORSMiddleware(
+            super().__call__,
+            **cors.middleware_arguments(),
+            on_refusal=on_refusal,
+            origin_provider=origin_provider,
+            provider_credentials=provider_credentials,
+        )
 
     @property
     def cors_policy(self) -> CORSPolicy:
@@ -112,31 +125,39 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
     if not isinstance(app, CORSFastAPI):
         fix = "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
         fix += "app.add_middleware instead of wrapping it"
+        if type(app).__module__.startswith("socketio."):
+            # [] turns off a policy of its own.
+            fix = "serve the CORSFastAPI, create sio with cors_allowed_origins=[], and in it write "
+            fix += "app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None))"
         reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
         yield Fault("app", name, reason, fix)
     elif type(app).__call__ is not CORSFastAPI.__call__:
         reason = "has a __call__ of its own, which can step around the policy"
         fix = "remove it and add a middleware with app.add_middleware"
         yield Fault("app", name, reason, fix)
-    for place in second_policies(app, "app"):
+    for place, path in second_policies(app, "app", ""):
         reason = "answers with a CORS policy of its own, which nobody audits"
-        yield Fault(place, "", reason, "remove it; the app's own policy answers for everything")
+        fix = f"remove it, and write instead what is missing: more origins into {ORIGINS}"
+        if path and path not in subject.policy.public_paths:
+            public = ",".join((*subject.policy.public_paths, path))
+            fix += f"; {PUBLIC_PATHS}={public} if every site may read what is below {path}"
+        yield Fault(place, "", reason, f"{fix}; origin_provider= in CORSFastAPI(…) for tenants")
 
 
-def second_policies(app: Any, name: str) -> Iterator[str]:
-    """Yield where a CORSMiddleware was added to the app or to something in it."""
+def second_policies(app: Any, name: str, path: str) -> Iterator[tuple[str, str]]:
+    """Yield where a CORSMiddleware was added to the app or to something in it, with its path."""
     for middleware in getattr(app, "user_middleware", ()):
         if inspect.isclass(middleware.cls) and issubclass(middleware.cls, CORSMiddleware):
-            yield f"{name}.add_middleware({middleware.cls.__name__})"
+            yield f"{name}.add_middleware({middleware.cls.__name__})", path
     for route in included(getattr(app, "routes", None) or ()):
-        place = route_name(route, name)
+        place, below = route_name(route, name), path + getattr(route, "path", "")
         # What a route or a mount calls may be wrapped several times.
         inner = getattr(route, "app", None)
         while inner is not None and inner is not app:
             if isinstance(inner, CORSMiddleware | CORSFastAPI):
-                yield f"{place[:-1]}, {type(inner).__name__})"
+                yield f"{place[:-1]}, {type(inner).__name__})", below
             if isinstance(route, Mount | Host) and hasattr(inner, "routes"):
-                yield from second_policies(inner, place)
+                yield from second_policies(inner, place, below)
                 break
             inner = getattr(inner, "app", None)
 
@@ -155,13 +176,33 @@ def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
     """Bearer tokens without the Authorization header."""
     policy = subject.policy
     allowed = {header.lower() for header in policy.allow_headers}
-    if "authorization" in allowed or not (policy.allow_origins or policy.public_paths):
+    if "authorization" in allowed or not others_may_call(subject):
         return
     routes = (route for _, route in routes_in(subject.app))
     if any(uses_bearer_tokens(getattr(route, "dependant", None)) for route in routes):
         reason = "lacks Authorization, which the routes that take a bearer token need"
         listed = ",".join((*policy.allow_headers, "Authorization"))
         yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
+
+
+@APP_RULES.rule("CORS056", "W W W")
+def provider_with_credentials(subject: Subject) -> Iterator[Fault]:
+    """A provider whose origins get credentials."""
+    if has_provider(subject.app) and subject.app.cors.provider_credentials:
+        reason = "is set: each tenant's page then acts as the user in every tenant"
+        fix = "remove it, and let the pages of tenants send a token in Authorization"
+        yield Fault("provider_credentials", "True", reason, fix)
+
+
+def has_provider(app: Any) -> TypeGuard[CORSFastAPI]:
+    """Whether the app asks a provider about origins that no list has."""
+    return isinstance(app, CORSFastAPI) and app.cors.origin_provider is not None
+
+
+def others_may_call(subject: Subject) -> bool:
+    """Whether any other site may call: listed, on a public path, or allowed by a provider."""
+    policy = subject.policy
+    return bool(policy.allow_origins or policy.public_paths or has_provider(subject.app))
 
 
 def uses_bearer_tokens(dependant: Any) -> bool:

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from .app import APP_RULES, CORSFastAPI
+from .app import APP_RULES, CORSFastAPI, has_provider
 from .audit import Rule, Subject, findings_of
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
@@ -122,13 +122,17 @@ def not_created(error: Exception) -> Finding:
 
 
 def entrypoint() -> tuple[str, str]:
-    """Return module and name of what is served: `[tool.fastapi] entrypoint`, or main.app."""
+    """Return module and name of what is served: `[tool.fastapi] entrypoint`, or main.app.
+
+    It may lie outside of the package, but the pyproject.toml of another project does not count.
+    """
     try:
         pyproject = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
         module, _, name = pyproject["tool"]["fastapi"]["entrypoint"].partition(":")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         module, name = "", ""
-    if module.partition(".")[0] != PACKAGE:
+    is_ours = any(Path(folder, PACKAGE, "cors").is_dir() for folder in ("src", ""))
+    if not module or (module.partition(".")[0] != PACKAGE and not is_ours):
         module, name = f"{PACKAGE}.main", "app"
     return module, name or "app"
 
@@ -136,6 +140,9 @@ def entrypoint() -> tuple[str, str]:
 def served() -> object:
     """Return what a server serves. It is made once, for the environment that asks first."""
     module, name = entrypoint()
+    if (folder := os.getcwd()) not in sys.path:
+        # As servers do: what wraps the app may lie beside pyproject.toml.
+        sys.path.append(folder)
     app: object = getattr(import_module(module), name)
     return app
 
@@ -147,7 +154,8 @@ def create_app(environment: str) -> object:
     os.environ["ENVIRONMENT"] = environment
     try:
         app = served()
-        factory = getattr(import_module(entrypoint()[0]), "create_app", None)
+        modules = (import_module(name) for name in (entrypoint()[0], f"{PACKAGE}.main"))
+        factory = next((each.create_app for each in modules if hasattr(each, "create_app")), None)
         created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
         return created
     finally:
@@ -165,6 +173,9 @@ def as_text(environment: Environment) -> Iterator[str]:
     for found in environment.findings:
         yield wrapper.fill(str(found))
     yield environment.verdict
+    if has_provider(environment.app):
+        text = "origin_provider decides about https origins on no list; its answers are not checked"
+        yield f"{environment.name}: {text}."
 
 
 def app(prog_name: str = "cors") -> None:

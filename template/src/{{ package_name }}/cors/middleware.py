@@ -15,6 +15,8 @@ service's own, "grant" the headers that let a page read a response. What happens
   another site. On a public path, requests without cookies and logins pass; on an exempt path,
   forms. With `report_writes`, such a request is only logged.
 - Under `public_paths` other sites get `*`, and never credentials.
+- A provider may allow an https origin that is on no list. It gets a grant without credentials, and
+  neither writes nor opens a WebSocket with a login, unless `provider_credentials` is set.
 - What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
 
@@ -31,7 +33,8 @@ from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
-from .refusals import FindNearMiss, OnRefusal, Reason, Trace, visible
+from .provider import Ask, OriginProvider, https_origin
+from .refusals import NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -107,6 +110,9 @@ NOTHING: Headers = (VARY,)
 OPEN: Headers = (VARY, (b"access-control-allow-origin", b"*"))
 NONE_READ: Found = {}
 
+# Why a tenant's request with a login is refused.
+NO_LOGIN: Why = ("credentials", "")
+
 logger = logging.getLogger(__name__)
 
 
@@ -124,6 +130,8 @@ class StrictCORSMiddleware(CORSMiddleware):
       body of the refusal. It also turns on a log line for every inner header that is removed.
     - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
+    - `origin_provider`: asked about an https origin that is on no list (see `provider`).
+    - `provider_credentials`: with `allow_credentials`, its origins get credentials, too.
 
     `*` among the origins opens every path and, for requests without credentials, WebSockets. Only
     code can set it: the rules refuse it in a dotenv file. Raises TypeError for a string where a
@@ -149,6 +157,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         describe_stranger: Callable[[str], str] | None = None,
         near_miss: FindNearMiss | None = None,
         on_refusal: OnRefusal | None = None,
+        origin_provider: OriginProvider | Ask | None = None,
+        provider_credentials: bool = False,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
@@ -180,6 +190,10 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.report_writes = report_writes
         self.guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         self.describe_stranger = describe_stranger
+        if origin_provider and not isinstance(origin_provider, OriginProvider):
+            origin_provider = OriginProvider(origin_provider)
+        self.origin_provider = origin_provider
+        self.provider_credentials = provider_credentials and allow_credentials
 
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
@@ -210,16 +224,27 @@ class StrictCORSMiddleware(CORSMiddleware):
         self._listed_headers = frozenset(name.lower().encode() for name in listed)
         self._not_listed = lru_cache(REMEMBERED)(self._find_not_listed)
 
+    def __init_subclass__(cls) -> None:
+        """Refuse an override that Starlette's middleware would ask, and this one does not."""
+        if cls.is_allowed_origin is not StrictCORSMiddleware.is_allowed_origin:
+            raise TypeError(
+                f"{cls.__name__} overrides is_allowed_origin, which decides nothing here: pass an "
+                "async function as origin_provider= instead."
+            )
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the policy what it can answer, and hand everything else to the app."""
         if scope["type"] != "http":
             if scope["type"] == "websocket" and not self._may_connect(scope):
-                origins = _read(scope, TO_GUARD).get(b"origin", [])
-                self._trace.refused("handshake", scope, origins)
-                # Closed before it is accepted, the handshake is answered 403 by the server.
-                await send({"type": "websocket.close", "code": 1008, "reason": ""})
-            else:
-                await self.app(scope, receive, send)
+                found = _read(scope, TO_GUARD)
+                origins = found.get(b"origin", [])
+                allowed, why = await self._ask(scope, origins)
+                if allowed is None or _brings_login(why, found):
+                    self._trace.refused("handshake", scope, origins, why)
+                    # Closed before it is accepted, the handshake is answered 403 by the server.
+                    await send({"type": "websocket.close", "code": 1008, "reason": ""})
+                    return
+            await self.app(scope, receive, send)
             return
 
         method = scope["method"]
@@ -238,27 +263,30 @@ class StrictCORSMiddleware(CORSMiddleware):
                 if name in ALWAYS:
                     origins.append(value)
 
-        allowed = None
+        allowed, why = None, NOT_LISTED
         grant = NOTHING
         if origins:
             allowed = self._find(origins)
+            if allowed is None and self.origin_provider is not None:
+                allowed, why = await self._ask(scope, origins)
             if allowed is not None:
                 grant = allowed
             elif self._public_prefixes and self._is_public(scope):
                 grant = OPEN
             if b"access-control-request-method" in found:
-                await self._answer_preflight(scope, found, grant, send)
+                await self._answer_preflight(scope, found, grant, send, why)
                 return
             if grant is not NOTHING:
                 grant += self._exposed
             elif not guarded and _is_hidden(scope, origins):
-                self._trace.refused("request", scope, origins)
-        if guarded and allowed is None and not self._may_write(scope, found):
+                self._trace.refused("request", scope, origins, why)
+        no_writer = guarded and (allowed is None or _brings_login(why, found))
+        if no_writer and not self._may_write(scope, found):
             if self.guard_writes:
-                self._trace.refused("write", scope, origins)
+                self._trace.refused("write", scope, origins, why)
                 await self._refuse(found, grant, send)
                 return
-            self._trace.refused("reported-write", scope, origins)
+            self._trace.refused("reported-write", scope, origins, why)
 
         # Not a coroutine of its own: it would cost every chunk of a stream one more frame.
         def send_with_policy(message: Message) -> Awaitable[None]:
@@ -285,6 +313,27 @@ class StrictCORSMiddleware(CORSMiddleware):
         if grant is None and self._by_pattern and len(origin) <= MAX_ORIGIN_BYTES:
             return self._by_pattern(origin)
         return grant
+
+    async def _ask(self, scope: Scope, origins: list[bytes]) -> tuple[Headers | None, Why]:
+        """Return what to grant to an origin that the provider allows, with why not; else None."""
+        provider = self.origin_provider
+        if provider is None or len(origins) != 1:
+            return None, NOT_LISTED
+        answer = provider.remembered(origins[0])
+        if answer is None:
+            origin = https_origin(origins[0])
+            # The service's own pages need no grant.
+            if origin is None or _is_own_origin(scope, _read(scope, TO_GUARD)):
+                return None, NOT_LISTED
+            answer = await provider.answer(origin)
+        if answer.failure:
+            return None, ("provider-failed", answer.failure)
+        if not answer.is_yes:
+            return None, ("provider", "")
+        grant = (VARY, (b"access-control-allow-origin", origins[0]))
+        if self.provider_credentials:
+            return (*grant, *self._credentials), NOT_LISTED
+        return grant, NO_LOGIN
 
     def _match_pattern(self, origin: bytes) -> Headers | None:
         """Return what to grant to an origin that the pattern allows, else None."""
@@ -345,7 +394,7 @@ class StrictCORSMiddleware(CORSMiddleware):
             )
 
     async def _answer_preflight(
-        self, scope: Scope, found: Found, grant: Headers, send: Send
+        self, scope: Scope, found: Found, grant: Headers, send: Send, why: Why = NOT_LISTED
     ) -> None:
         """Answer with the whole policy, whatever was asked for; to another site with none of it.
 
@@ -356,13 +405,13 @@ class StrictCORSMiddleware(CORSMiddleware):
         origins = found[b"origin"]
         method = b",".join(found[b"access-control-request-method"])
         if grant is NOTHING:
-            self._trace.refused("preflight", scope, origins, method=method)
+            self._trace.refused("preflight", scope, origins, why, method)
             await self._refuse(found, grant, send)
             return
         requested = found.get(b"access-control-request-headers", [])
-        reason, names = self._not_listed(method, b",".join(requested)[: MAX_MIRRORED_BYTES + 1])
-        if names:
-            self._trace.refused("preflight", scope, origins, reason, names, method)
+        why = self._not_listed(method, b",".join(requested)[: MAX_MIRRORED_BYTES + 1])
+        if why[1]:
+            self._trace.refused("preflight", scope, origins, why, method)
         headers = [self._preflight_vary, *grant[1:], *self._preflight]
         if self._mirrors_headers and (mirrored := _requested_names(requested)):
             headers.append((b"access-control-allow-headers", mirrored))
@@ -373,7 +422,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _find_not_listed(self, method: bytes, requested: bytes) -> tuple[Reason, str]:
+    def _find_not_listed(self, method: bytes, requested: bytes) -> Why:
         """Return what a preflight asks for and the answer does not list; "" where there is nothing.
 
         The browser then blocks the request (Fetch, "CORS-preflight fetch", step 7).
@@ -382,11 +431,9 @@ class StrictCORSMiddleware(CORSMiddleware):
         names = [name for name in names if name and name not in self._listed_headers]
         if self._mirrors_headers and _requested_names([requested]):
             names = []
-        reason: Reason = "header"
-        if method not in self._listed_methods:
-            reason = "method"
-            names.insert(0, method)
-        return reason, visible(b",".join(names).decode("latin-1"))
+        is_method = method not in self._listed_methods
+        missing = visible(b",".join([method, *names] if is_method else names).decode("latin-1"))
+        return ("method" if is_method else "header"), missing
 
     def _may_write(self, scope: Scope, found: Found) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.
@@ -562,6 +609,11 @@ def _is_own_origin(scope: Scope, found: Found) -> bool:
         return False
     host = hosts[0].lower().removesuffix(default_port)
     return host != b"" and host == authority.removesuffix(default_port)
+
+
+def _brings_login(why: Why, found: Found) -> bool:
+    """Tell whether an allowed origin's request carries a login that its grant does not cover."""
+    return why is NO_LOGIN and _has_ambient_credentials(found)
 
 
 def _has_ambient_credentials(found: Found) -> bool:

@@ -19,7 +19,9 @@ from .findings import shown
 from .origin_errors import NearMiss
 
 Kind = Literal["request", "preflight", "write", "reported-write", "handshake"]
-Reason = Literal["origin", "method", "header"]
+Reason = Literal["origin", "method", "header", "provider", "provider-failed", "credentials"]
+# A reason, and what is missing.
+Why = tuple[Reason, str]
 
 # Refusals of one kind, origin and reason get one line in so many seconds.
 INTERVAL = 60
@@ -28,10 +30,15 @@ REMEMBERED_LINES = 256
 # What is longer is cut. Browsers send less.
 LONGEST_ORIGIN, LONGEST_PATH = 300, 200
 
+NOT_LISTED: Why = ("origin", "")
+
 CAUSES: dict[Reason, str] = {
     "origin": "CORS_ALLOWED_ORIGINS does not list the origin",
     "method": "CORS_ALLOW_METHODS does not list the method",
     "header": "CORS_ALLOW_HEADERS does not list what is missing",
+    "provider": "no list has the origin, and origin_provider does not allow it",
+    "provider-failed": "origin_provider raised an exception or was too slow",
+    "credentials": "the origins of origin_provider get no credentials, and it carries a login",
 }
 EFFECTS: dict[Kind, str] = {
     "request": "the browser hides the response from the page",
@@ -52,8 +59,10 @@ class Refusal:
     `kind` is a `request` whose response the browser hides, a `preflight`, a `write` that the guard
     stopped, a `reported-write` that it would stop, or the `handshake` of a WebSocket. `reason` says
     what is not allowed first: the origin, or the method or a header that a preflight asks for;
-    `missing` names all of these. `origin` is "-" where the request has none. `method` is that of
-    the request which a preflight is for.
+    `missing` names all of these. It is `provider` where that refused an origin, `provider-failed`
+    where it raised the exception in `missing`, and `credentials` for a login that its origins must
+    not use. `origin` is "-" where the request has none. `method` is that of the request which a
+    preflight is for.
     """
 
     kind: Kind
@@ -99,14 +108,14 @@ class Trace:
         kind: Kind,
         scope: Scope,
         origins: list[bytes],
-        reason: Reason = "origin",
-        missing: str = "",
+        why: Why = NOT_LISTED,
         method: bytes = b"",
     ) -> None:
         """Record that the request with these Origin lines was refused.
 
         `method` is for preflights, which ask for another than their own.
         """
+        reason, missing = why
         origin = b", ".join(origins)
         key = (kind, origin[:LONGEST_ORIGIN], reason, missing)
         now, line, count = monotonic(), self._lines.get(key), 0
@@ -156,7 +165,7 @@ class Trace:
 
     def _write(self, refusal: Refusal, count: int, origin: str) -> None:
         """Write the line of a refusal that stands for `count` of them."""
-        is_asked = refusal.reason == "origin"
+        is_asked = refusal.reason in ("origin", "provider")
         near = self._near_miss(origin) if self._near_miss and is_asked else None
         fields: dict[str, Any] = asdict(refusal)
         fields |= {"near": str(near.allowed) if near else "", "count": count}

@@ -104,7 +104,7 @@ def check(
 def show(environment: EnvironmentName = None, output: TableOutput = TableFormat.text) -> None:
     """Show the policies of all environments side by side."""
     names: list[str | None] = [environment] if environment else [*environments()]
-    examined = [examine(name, with_app=False) for name in names or [None]]
+    examined = [examine(name) for name in names or [None]]
     if output is TableFormat.json:
         printing.policies_as_json(examined, terminal())
     else:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from fastapi.params import Form
 from starlette.routing import Mount, WebSocketRoute, compile_path
 
-from ..app import APP_RULES, routes_in
+from ..app import APP_RULES, others_may_call, routes_in
 from ..audit import (
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
@@ -202,7 +202,7 @@ def exempt_without_guard(subject: Subject) -> Iterator[Fault]:
 def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
     """Methods and routes disagree."""
     policy = subject.policy
-    if subject.app is None or not (policy.allow_origins or policy.public_paths):
+    if subject.app is None or not others_may_call(subject):
         return
     if "*" in policy.allow_methods:
         return

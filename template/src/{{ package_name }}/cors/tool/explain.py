@@ -115,6 +115,7 @@ def origin_step(found: Explanation) -> Step:
     if verdict != "ok":
         sentence = found.near.sentence if found.near else f"`{question.origin}` is not allowed"
         more = "" if found.policy.allow_origins else ": no other site may call"
+        more = ". origin_provider is asked, too" if found.asks_provider else more
         more += "; public paths open no WebSocket" if question.is_socket else ""
         text = f"{sentence}. {place} {contents(found.policy.allow_origins)}{more}"
         return Step("origin", verdict, text)
@@ -455,6 +456,8 @@ def print_headline(found: Explanation, console: Console) -> None:
     headline = Text(str(found.question), style="bold").append(f" in {found.environment.name}: ")
     if found.blocked_at:
         headline.append(f"blocked at the step `{found.blocked_at}`", style="bold red")
+        if found.asks_provider:
+            headline.append(", unless origin_provider allows it")
     else:
         headline.append("allowed", style="bold green")
     console.print(headline)
@@ -482,6 +485,12 @@ def print_changes(found: Explanation, console: Console) -> None:
     if not (changes or instead or found.exemption):
         return
     print_heading(console, "What to change")
+    if found.asks_provider:
+        text = (
+            "A tenant's origin belongs on no list: origin_provider decides about it, and only the"
+        )
+        more = f"running service knows its answers. If {found.question.origin} is a front end:"
+        print_text(console, f"{text} {more}", "  ")
     if found.exemption:
         print_exemption(found, found.exemption, console)
     if found.exemption and changes:

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from ..app import CORSFastAPI
+from ..app import CORSFastAPI, has_provider
 from ..audit import (
     CREDENTIALS,
     FIELDS,
@@ -38,6 +38,7 @@ from ..middleware import StrictCORSMiddleware
 from ..origin import WEB_SCHEMES, Origin, Pattern, exact, own_app_origin
 from ..origin_errors import NearMiss, OriginError, near_miss, parse
 from ..policy import CORSPolicy
+from ..provider import https_origin
 from ..rules import audit
 from ..sources import Variable, environments, find_sources
 from .asgi_transport import ASGITransport
@@ -411,6 +412,12 @@ class Explanation:
         if reason is None:
             return "request" if refused else None
         return "origin" if refused else step_of(reason) or "request"
+
+    @property
+    def asks_provider(self) -> bool:
+        """Whether the service asks its provider about the page's origin."""
+        asked = https_origin(self.question.origin.encode()) is not None
+        return asked and self.blocked_at == "origin" and has_provider(self.environment.app)
 
     @property
     def near(self) -> NearMiss | None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..app import has_provider
 from ..audit import Rule
 from ..cli import Environment, as_text
 from ..policy import STRICTNESSES
@@ -87,6 +88,7 @@ def described(environment: Environment) -> dict[str, str]:
     cache = f"{policy.max_age} s" if policy.max_age else "never"
     writes = "run and are logged" if policy.report_writes else "run, responses hidden"
     waivers = "\n".join(map(str, read_waivers(policy.waivers)))
+    provider = "origin_provider decides"
     return {
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
@@ -98,13 +100,20 @@ def described(environment: Environment) -> dict[str, str]:
         "writes of other sites": "refused" if policy.guard_writes else writes,
         "exempt paths": "\n".join(policy.guard_exempt_paths) or "none",
         "starts": "no: run cors check" if environment.refusals else "yes",
-    } | ({"accepts findings": waivers} if waivers else {})
+        **({"other https origins": provider} if has_provider(environment.app) else {}),
+        **({"accepts findings": waivers} if waivers else {}),
+    }
 
 
 def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
     """Print the policies as a JSON object by environment; null where one cannot be read."""
     print_json(
-        {each.name: asdict(each.policy) if each.policy else None for each in examined},
+        {
+            each.name: asdict(each.policy) | {"origin_provider": has_provider(each.app)}
+            if each.policy
+            else None
+            for each in examined
+        },
         console,
     )
 
