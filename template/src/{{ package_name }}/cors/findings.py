@@ -75,6 +75,7 @@ class ConfigurationError(SystemExit):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
-        errors = counted(len(errors_among(self.findings)), "configuration error")
+        errors = len(errors_among(self.findings))
+        noun = "error" if errors == 1 else "errors"
         lines = "\n".join(f"  {finding}" for finding in self.findings)
-        super().__init__(f"The service does not start: {errors}.\n{lines}")
+        super().__init__(f"The service does not start: {errors} configuration {noun}.\n{lines}")
