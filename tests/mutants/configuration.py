@@ -365,7 +365,9 @@ FAULTS_OF_THE_CONFIGURATION = [
         function(
             "app",
             "second_policies",
-            lambda original: lambda app, name: original(app, name) if name == "app" else (),
+            lambda original: (
+                lambda app, name, path: original(app, name, path) if name == "app" else ()
+            ),
         ),
         "test_configuration: second_policy: mounted",
     ),
