@@ -105,10 +105,10 @@ def make_small(folder: Path) -> None:
 def make_templates(folder: Path) -> None:
     """Make the three templates, each with the releases 1.0.0 and 1.1.0."""
     shutil.copytree(ROOT, folder / "this", ignore=NOT_RELEASED, symlinks=True)
-    (answers_file,) = (ROOT / "template").glob("*answers_file*")
     for name in ("empty", "small"):
         (folder / name / "template").mkdir(parents=True)
-        shutil.copy(answers_file, folder / name / "template")
+        answers_file = folder / name / "template" / "{{ _copier_conf.answers_file }}.jinja"
+        answers_file.write_text("{{ _copier_answers | to_nice_yaml }}")
     (folder / "empty" / "copier.yml").write_text("_subdirectory: template\n")
     make_small(folder / "small")
     for name in TEMPLATES:
