@@ -20,24 +20,11 @@ import pytest
 from .project import BIN, clean_environment, example, free_port, render
 
 try:
-    from playwright.sync_api import Browser, Error
-
-    from .lab import chromium
+    from playwright.sync_api import Browser
 except ImportError:
     if os.environ.get("CORS_REQUIRE_BROWSER") == "1":
         raise
     pytest.skip("playwright is not installed", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except Error as error:
-        if os.environ.get("CORS_REQUIRE_BROWSER") == "1":
-            raise
-        pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ import pytest
 from .project import example, render, run
 
 try:
-    from playwright.sync_api import Browser, Error, Page
+    from playwright.sync_api import Browser, Page
 
-    from .lab import Lab, chromium, free_ports, running_lab, wait_until_done
+    from .lab import Lab, free_ports, running_lab, wait_until_done
 except ImportError:
     if os.environ.get("CORS_REQUIRE_BROWSER") == "1":
         raise
@@ -78,17 +78,6 @@ FOLLOW_UPS = {
     "Failed to load resource: the server responded with a status of 401 (Unauthorized)",
     "Failed to load resource: the server responded with a status of 500 (Internal Server Error)",
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except Error as error:
-        if os.environ.get("CORS_REQUIRE_BROWSER") == "1":
-            raise
-        pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,7 @@ from .project import (
 try:
     from joserfc import jwt
     from joserfc.jwk import ECKey
-    from playwright.sync_api import Browser, Error, Page
-
-    from .lab import chromium
+    from playwright.sync_api import Browser, Page
 except ImportError:
     if os.environ.get("CORS_REQUIRE_BROWSER") == "1":
         raise
@@ -250,17 +248,6 @@ def running(project: Path, provider: Provider, **variables: str) -> Iterator[Ser
 def service(project: Path, provider: Provider) -> Iterator[Service]:
     with running(project, provider) as service:
         yield service
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        with chromium() as started:
-            yield started
-    except Error as error:
-        if os.environ.get("CORS_REQUIRE_BROWSER") == "1":
-            raise
-        pytest.skip(f"no Chromium: {error.message.splitlines()[0]}")
 
 
 @pytest.fixture
