@@ -36,7 +36,7 @@ NOT_RELEASED = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"
 # What an update of the template is measured with: a line more in a managed file.
 CHANGED = {
     "small": "template/src/{{ package_name }}/core.py",
-    "this": "template/src/{{ package_name }}/cors/policy.py",
+    "this": "template/{{ package_path }}/cors/policy.py",
 }
 LIMITS = {"copy": 1.5, "update": 1.8}
 

@@ -16,7 +16,7 @@ from service.cors.tool.explain_message import known_as_markdown  # noqa: E402
 from service.cors.tool.show import rules_as_markdown  # noqa: E402
 
 TEMPLATE = ROOT / "template"
-CODE = TEMPLATE / "src" / "{{ package_name }}" / "cors"
+CODE = TEMPLATE / "{{ package_path }}" / "cors"
 SUITE = TEMPLATE / "tests" / "cors"
 # What no formatter of an owner's rewrites: an update would conflict with every line of it.
 MARK = "# fmt: off\n"
@@ -33,7 +33,9 @@ def write_release_and_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     paths = (path.relative_to(TEMPLATE).as_posix() for path in managed_files())
     # With * for the package's name.
-    names = sorted(name.replace("{{ package_name }}", "*").removesuffix(".jinja") for name in paths)
+    names = sorted(
+        name.replace("{{ package_path }}", "src/*").removesuffix(".jinja") for name in paths
+    )
     managed = "\n".join(f'    "{name}",' for name in names)
     for path in (CODE / "__init__.py", SUITE / "__init__.py"):
         text = path.read_text(encoding="utf-8")

@@ -40,8 +40,8 @@ TOUCHED_LATER = {
         ('"ruff>=0.14"', '"ruff>=0.14.1"'),
     ),
     "template/.gitignore.jinja": (("\n# Your own", "\n*.later\n# Your own"),),
-    "template/src/{{ package_name }}/cors/policy.py": (('"""', '"""Revised. '),),
-    "template/src/{{ package_name }}/main.py": (('"""The', '"""Revised: the'),),
+    "template/{{ package_path }}/cors/policy.py": (('"""', '"""Revised. '),),
+    "template/{{ package_path }}/main.py": (('"""The', '"""Revised: the'),),
     "template/tests/cors/test_caches.py": (('"""', '"""Revised. '),),
 }
 

@@ -203,7 +203,7 @@ def test_a_recorded_maximum_age_stays_valid(committed: Path, recorded: str) -> N
 
 def test_an_update_leaves_what_is_yours_alone(committed: Path) -> None:
     template = committed.parent / "template"
-    source = template / "template" / "src" / "{{ package_name }}"
+    source = template / "template" / "{{ package_path }}"
     for name in ("main.py", "settings.py", "routes/items.py", "routes/health.py", "cors/policy.py"):
         path = source / name
         path.write_text(path.read_text() + "# from a newer release\n")

@@ -18,7 +18,7 @@ import pytest
 from .project import BIN, TEMPLATE, clean_environment, example, git, render, run, run_suite
 from .releases import NoHistoryError, commits
 
-CORS = TEMPLATE / "template" / "src" / "{{ package_name }}" / "cors"
+CORS = TEMPLATE / "template" / "{{ package_path }}" / "cors"
 OWNED = ("main", "settings", "routes")
 
 

@@ -64,7 +64,7 @@ def test_black_leaves_the_managed_folders_alone(project: Path) -> None:
 
 def test_managed_files_are_formatted_in_the_template(tmp_path: Path) -> None:
     """The mark keeps our own formatter away as well: `make docs` formats them."""
-    for folder in ("src/{{ package_name }}/cors", "tests/cors"):
+    for folder in ("{{ package_path }}/cors", "tests/cors"):
         shutil.copytree(TEMPLATE / "template" / folder, tmp_path / folder)
     for path in tmp_path.rglob("*.py"):
         text = path.read_text()

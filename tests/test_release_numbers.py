@@ -33,7 +33,7 @@ def test_pyproject_names_the_newest_section_of_the_changelog() -> None:
 def test_code_and_suite_name_the_release_of_pyproject() -> None:
     """By which an owner learns that an update reached only one of them; `make docs` writes it."""
     version = version_in((TEMPLATE / "pyproject.toml").read_text())
-    for folder in ("src/{{ package_name }}/cors", "tests/cors"):
+    for folder in ("{{ package_path }}/cors", "tests/cors"):
         assert run_path(str(TEMPLATE / "template" / folder / "__init__.py"))["RELEASE"] == version
 
 

@@ -25,7 +25,7 @@ from .project import git as run_git
 
 FIRST, SECOND, NEWEST = "90.0.0", "91.0.0", "92.0.0"
 BRANCH = "template-update"
-POLICY = Path("template", "src", "{{ package_name }}", "cors", "policy.py")
+POLICY = Path("template", "{{ package_path }}", "cors", "policy.py")
 
 # Runs what `uv run` is given, or only notes it and fails as told: most tests are about the rest.
 UV = """#!/bin/sh

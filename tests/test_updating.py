@@ -490,9 +490,9 @@ def test_a_removed_questions_answer_lives_on_in_its_successor(
 def test_the_list_of_managed_files_is_up_to_date() -> None:
     """`make docs` writes it anew."""
     template = TEMPLATE / "template"
-    folders = (template / "src" / "{{ package_name }}" / "cors", template / "tests" / "cors")
+    folders = (template / "{{ package_path }}" / "cors", template / "tests" / "cors")
     found = {
-        path.relative_to(template).as_posix().replace("{{ package_name }}", "*")
+        path.relative_to(template).as_posix().replace("{{ package_path }}", "src/*")
         for folder in folders
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from .service import Service, environments
+from .service import ROOT, Service, environments
 
 # Environments whose service was created, or is being created. A second attempt would fail in the
 # same way.
 attempted: set[str] = set()
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work where the dotenv files are, wherever pytest was started and whatever your fixtures do."""
+    monkeypatch.chdir(ROOT)
 
 
 @cache

@@ -14,9 +14,12 @@ import tomllib
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import import_module
+from importlib.util import find_spec
+from inspect import isclass, isfunction, signature
 from pathlib import Path
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -179,11 +182,17 @@ def expected(environment: str) -> Expected:
 # --- Finding and creating the app -------------------------------------------------------------
 
 
+def entrypoint() -> str:
+    """Return `[tool.fastapi] entrypoint`; nothing where pyproject.toml does not say it."""
+    file = ROOT / "pyproject.toml"
+    pyproject = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return str(pyproject.get("tool", {}).get("fastapi", {}).get("entrypoint", ""))
+
+
 @cache
 def served() -> str:
-    """Return what `[tool.fastapi] entrypoint` serves, such as `<package>.main:app`."""
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(pyproject["tool"]["fastapi"]["entrypoint"])
+    """Return what is served: `[tool.fastapi] entrypoint`, or else `<package>.main:app`."""
+    return entrypoint() or f"{package()}.main:app"
 
 
 def main_module() -> str:
@@ -193,10 +202,19 @@ def main_module() -> str:
 
 @cache
 def package() -> str:
-    """Return the service's package: that of what is served, or the one that has the policy."""
-    name = main_module().rpartition(".")[0]
-    found = [path.parents[1].name for path in ROOT.glob("src/*/cors/middleware.py")]
-    return name if name or not found else found[0]
+    """Return the service's package: the one that has the policy, or that of what is served.
+
+    Makes it importable, where nothing that the service is tested with does.
+    """
+    places = [
+        path for folder in ("src/*", "*") for path in ROOT.glob(f"{folder}/cors/middleware.py")
+    ]
+    found = {path.parents[1].name: path.parents[2] for path in places}
+    top = entrypoint().partition(":")[0].partition(".")[0]
+    name = top if top in found or not found else next(iter(found))
+    if name in found and (folder := str(found[name])) not in sys.path:
+        sys.path.append(folder)
+    return name
 
 
 def package_module(name: str) -> Any:
@@ -233,10 +251,8 @@ def create_app(environment: str) -> FastAPI:
     findings = package_module("cors.findings")
     try:
         with only_dotenv(), patch.dict(os.environ, {"ENVIRONMENT": environment}):
-            settings = package_module("settings").Settings.load(environment, ROOT)
-            main = import_module(main_module())
-            create = getattr(main, "create_app", None) or package_module("main").create_app
-            app = create(settings)
+            settings = settings_class().load(environment, ROOT)
+            app = make_app(settings)
     except findings.ConfigurationError as error:
         pytest.fail(str(error), pytrace=False)
     assert isinstance(app, FastAPI), (
@@ -244,6 +260,58 @@ def create_app(environment: str) -> FastAPI:
         "middleware with app.add_middleware"
     )
     return app
+
+
+def settings_class() -> Any:
+    """Return the class that reads the policy: the service's `Settings`, or CORSSettings."""
+    own = None
+    if find_spec(f"{package()}.settings"):
+        own = getattr(package_module("settings"), "Settings", None)
+    of_the_policy = package_module("cors.settings").CORSSettings
+    return own if isclass(own) and issubclass(own, of_the_policy) else of_the_policy
+
+
+def make_app(settings: Any) -> Any:
+    """Return a new app for settings, as `create_app` or what is served makes it."""
+    main, name = import_module(main_module()), served().partition(":")[2] or "app"
+    create = getattr(main, "create_app", None)
+    if create is None and find_spec(f"{package()}.main"):
+        create = getattr(package_module("main"), "create_app", None)
+    if settings_class() is not package_module("cors.settings").CORSSettings and create:
+        return create(settings)
+    # A service that moved in: its factory takes what it always took, and ENVIRONMENT decides.
+    for factory in (create, getattr(main, name)):
+        if isfunction(factory) and takes_nothing(factory):
+            return factory()
+    return with_policy(getattr(main, name), settings.cors_policy())
+
+
+def takes_nothing(function: Any) -> bool:
+    """Whether a function can be called without arguments."""
+    try:
+        signature(function).bind()
+    except TypeError:
+        return False
+    return True
+
+
+def with_policy(app: Any, policy: Any) -> Any:
+    """Return an app with the routes and middleware of another, which enforces this policy.
+
+    Where an app is made at the top of a module, there is one, for the environment that came first.
+    """
+    make = package_module("cors.app").CORSFastAPI
+    if not isinstance(app, make):
+        return app
+    cors = app.cors
+    provider = {"origin_provider": cors.origin_provider}
+    new = make(cors=policy, provider_credentials=cors.provider_credentials, **provider)
+    kept = {name: value for name, value in vars(new).items() if name in ("_cors", "_cors_policy")}
+    vars(new).update(vars(app) | kept)
+    new.router = copy(app.router)
+    new.router.routes = [*app.router.routes]
+    new.user_middleware, new.middleware_stack = [*app.user_middleware], None
+    return new
 
 
 def refuse_broken_environment() -> None:

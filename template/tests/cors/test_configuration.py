@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 from datetime import date, timedelta
+from importlib import import_module
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -337,6 +339,8 @@ def test_what_is_served_follows_the_environment() -> None:
     module, _, app = served().partition(":")
     enforced = "ascii(getattr(app, 'cors_policy', app))"
     code = f"from {module} import {app or 'app'} as app; print({enforced})"
+    if isfunction(getattr(import_module(module), app or "app", None)):
+        code = code.replace(";", "; app = app();", 1)
     with only_dotenv():
         asked = {**os.environ, "ENVIRONMENT": name, "PYTHONPATH": os.pathsep.join(sys.path)}
         found = subprocess.run(

@@ -2,6 +2,7 @@
 """The `cors` command: `check` is here, so that an image can judge itself; the rest is in `tool`."""
 
 import argparse
+import inspect
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import sys
 import textwrap
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +22,7 @@ from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
 from .rules import RULES
 from .settings import CORSSettings, read_settings
-from .sources import environments, find_sources
+from .sources import Sources, environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
 DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
@@ -95,7 +96,7 @@ def examine(
         try:
             app = create_app(sources.environment)
             subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
-            if isinstance(app, CORSFastAPI) and app.cors_policy != policy:
+            if isinstance(app, CORSFastAPI) and app.cors_policy != policy and is_own(app, sources):
                 subjects.append(Subject(app.cors_policy, app=app))
         except ConfigurationError as error:
             problems += error.findings
@@ -109,6 +110,11 @@ def examine(
     return Environment(sources.environment, tuple(dict.fromkeys(found + problems)), policy, app)
 
 
+def is_own(app: CORSFastAPI, sources: Sources) -> bool:
+    """Whether an app was made for this environment: without a factory there is one for all."""
+    return app is not served() or app.cors_policy.environment == sources.environment
+
+
 def is_report_mode(found: Finding) -> bool:
     """Whether the finding is about CORS_GUARD_WRITES=report, and no waiver accepts it."""
     return (found.rule, found.value, found.until) == ("CORS040", "report", "")
@@ -118,6 +124,11 @@ def not_created(error: Exception) -> Finding:
     """Return the finding for an app that cannot be created."""
     reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}"
     fix = "make it work without the services it connects to, or check with --no-app"
+    module, name = entrypoint()
+    if isinstance(error, ModuleNotFoundError) and error.name in (module, module.partition(".")[0]):
+        fix = 'write where your app is into pyproject.toml: [tool.fastapi] entrypoint = "main:app"'
+    elif isinstance(error, AttributeError) and error.name == name:
+        fix = f'write the name of your app into pyproject.toml: entrypoint = "{module}:app"'
     return Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
 
 
@@ -144,7 +155,7 @@ def served() -> object:
         # As servers do: what wraps the app may lie beside pyproject.toml.
         sys.path.append(folder)
     app: object = getattr(import_module(module), name)
-    return app
+    return app() if inspect.isfunction(app) else app
 
 
 def create_app(environment: str) -> object:
@@ -154,15 +165,27 @@ def create_app(environment: str) -> object:
     os.environ["ENVIRONMENT"] = environment
     try:
         app = served()
-        modules = (import_module(name) for name in (entrypoint()[0], f"{PACKAGE}.main"))
-        factory = next((each.create_app for each in modules if hasattr(each, "create_app")), None)
-        created: object = factory() if factory and isinstance(app, CORSFastAPI) else app
-        return created
+        factory = find_factory()
+        return factory() if factory and isinstance(app, CORSFastAPI) else app
     finally:
         if before is None:
             del os.environ["ENVIRONMENT"]
         else:
             os.environ["ENVIRONMENT"] = before
+
+
+def find_factory() -> Callable[..., object] | None:
+    """Return the `create_app` beside what is served; None where there is none for no arguments."""
+    for name in (entrypoint()[0], f"{PACKAGE}.main"):
+        module = import_module(name) if find_spec(name) else None
+        factory: Callable[..., object] | None = getattr(module, "create_app", None)
+        if factory:
+            try:
+                inspect.signature(factory).bind()
+            except TypeError:
+                return None
+            return factory
+    return None
 
 
 def as_text(environment: Environment) -> Iterator[str]:

@@ -257,14 +257,19 @@ def update_does_not_arrive(subject: Subject) -> Iterator[Fault]:
         return
     directory = subject.sources.directory.resolve()
     if CORS_FOLDER.is_relative_to(directory):
-        yield from code_elsewhere(subject, directory, file, str(answers.get("package_name", "")))
+        name = str(answers.get("package_name", ""))
+        # Only a service that moved in records where its package is.
+        written = directory / str(answers.get("package_path") or f"src/{name}")
+        yield from code_elsewhere(subject, directory, file, name, written)
     if is_first(subject):
         yield from unread_pipelines(directory, str(answers.get("forge", "none")))
 
 
-def code_elsewhere(subject: Subject, directory: Path, file: str, name: str) -> Iterator[Fault]:
+def code_elsewhere(
+    subject: Subject, directory: Path, file: str, name: str, written: Path
+) -> Iterator[Fault]:
     """Find code that is not where updates write, or of another release than its tests."""
-    package, written = CORS_FOLDER.parent, directory / "src" / name
+    package = CORS_FOLDER.parent
     here, there = place(package, directory), place(written, directory)
     only = ("--overwrite", "--vcs-ref=:current:", "--exclude=*", "--exclude=!src")
     take = (
