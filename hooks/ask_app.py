@@ -111,8 +111,15 @@ async def ask(app: Any, request: tuple[str, str, Headers], seconds: float) -> An
 
 
 async def ask_all(app: Any, requests: list[Any], seconds: float) -> list[Any]:
-    """Send the requests one after the other."""
-    return [await ask(app, each, seconds) for each in requests]
+    """Send the requests one after the other, no more to a path that has left one unanswered."""
+    responses: list[Any] = []
+    silent = set()
+    for request in requests:
+        path = request[1]
+        responses.append(None if path in silent else await ask(app, request, seconds))
+        if responses[-1] is None:
+            silent.add(path)
+    return responses
 
 
 def reason(error: BaseException) -> str:
