@@ -34,11 +34,12 @@ sys.path.insert(0, str(TEMPLATE / "tests" / "lib"))
 
 from service.cors import RELEASE  # noqa: E402
 from service.cors.cli import Environment, examine  # noqa: E402
-from service.cors.findings import Finding, counted, shown  # noqa: E402
+from service.cors.findings import counted, shown  # noqa: E402
 from service.cors.policy import CORSPolicy  # noqa: E402
 from service.cors.sources import environments  # noqa: E402
 from service.cors.tool.development_rules import ALL_RULES  # noqa: E402
 from service.cors.tool.update_rules import OWN_QUESTION  # noqa: E402
+from service.cors.tool.update_rules import release_of as release_in  # noqa: E402
 from service.cors.waivers import read_waivers  # noqa: E402
 from survey import OldPolicy, Survey, survey  # noqa: E402
 from tables import markdown_table, plain  # noqa: E402
@@ -64,9 +65,10 @@ class Row:
     release: str = ""
     environments: tuple[str, ...] = ()
     production: str = ""
-    findings: str = "-"
+    errors: int = 0
+    warnings: int = 0
     waivers: tuple[str, ...] = ()
-    drift: str = "-"
+    drift: str = ""
     updated: str = ""
     red: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -95,50 +97,59 @@ def text(path: Path) -> str:
         return ""
 
 
-def moved_in(name: str, file: Path) -> Row:
-    """Return the row of a service that was made from the template or moved into it."""
-    folder = file.parent
+def moved_in(name: str, folder: Path, file: Path | None) -> Row:
+    """Return the row of a service that has the policy. `file` has its answers."""
     answers, problem = read_answers(file)
     examined = [examine(each, folder, with_app=False, rules=RULES) for each in environments(folder)]
-    changed, drift = changed_files(folder, answers)
-    found = {
-        (finding.rule, finding.sentence): f"{each.name}: {finding}"
-        for each in examined
-        for finding in each.findings
-        if finding.severity == "error"
-    }
-    red = [problem, *found.values()]
+    found: dict[tuple[str, ...], str] = {}
+    # What is wrong in several environments in the same way counts once, in production if it is.
+    for environment in reversed(examined):
+        for each in environment.findings:
+            key = (each.severity, each.rule, each.sentence)
+            found.setdefault(key, f"{environment.name}: {each}")
+    errors = [line for (severity, *_), line in found.items() if severity == "error"]
+    code = code_folder(folder, answers)
+    in_code = release_in(code / "__init__.py")
+    changed = changed_files(code, folder / "tests" / "cors", str(answers.get("_commit") or in_code))
+    red = [problem, *errors]
     if changed:
-        red.append(f"changed or missing, so no fix is safe there: {', '.join(changed)}")
+        names = listed([path.relative_to(folder).as_posix() for path in changed])
+        red.append(f"managed files that were changed or are missing: {names}")
     if not examined:
         red.append("no .env.<environment> file, so the service does not start")
     return Row(
         name,
-        release=release_of(answers),
+        release=release_of(answers) or in_code or UNKNOWN,
         environments=tuple(each.name for each in examined),
-        production=who_may_call(examined),
-        findings=numbers([finding for each in examined for finding in each.findings]),
-        waivers=tuple(dict.fromkeys(waiver for each in examined for waiver in waivers_of(each))),
-        drift=drift,
-        updated=last_update(file),
+        production=who_may_call(examined) + by_provider(code.parent),
+        errors=len(errors),
+        warnings=sum(severity == "warning" for severity, *_ in found),
+        waivers=waivers_of(examined),
+        drift=UNKNOWN if changed is None else counted(len(changed), "file") if changed else NONE,
+        updated=last_update(file) if file else UNKNOWN,
         red=tuple(filter(None, red)),
     )
 
 
-def read_answers(file: Path) -> tuple[Mapping[str, Any], str]:
+def read_answers(file: Path | None) -> tuple[Mapping[str, Any], str]:
     """Return the answers, and a sentence where they cannot be read."""
+    if file is None:
+        return {}, "no .copier-answers.yml that can be read, so no update reaches it"
     try:
         found = yaml.safe_load(text(file))
     except yaml.YAMLError:
-        markers = " It has merge markers." if re.search("(?m)^<{7}", text(file)) else ""
-        return {}, f"{file.name} is not YAML, so no update works.{markers}"
-    return (found, "") if isinstance(found, dict) else ({}, f"{file.name} holds no answers.")
+        markers = " and has merge markers" if re.search("(?m)^<{7} ", text(file)) else ""
+        return {}, f"{file.name} is not YAML{markers}, so no update reaches it"
+    return (found, "") if isinstance(found, dict) else ({}, f"{file.name} holds no answers")
 
 
 def release_of(answers: Mapping[str, Any]) -> str:
     """Return the release, with a + where it was made from a commit after it."""
-    release = str(answers.get("_release") or answers.get("_commit") or UNKNOWN)
-    return shown(release.replace(" and unreleased changes", "+"))
+    if written := str(answers.get("_release", "")):
+        return shown(written.replace(" and unreleased changes", "+"))
+    commit = str(answers.get("_commit", ""))
+    known = (name for name, each in releases().items() if commit and each.startswith(commit))
+    return next(known, shown(commit))
 
 
 def who_may_call(examined: Sequence[Environment]) -> str:
@@ -149,6 +160,12 @@ def who_may_call(examined: Sequence[Environment]) -> str:
     if production.policy is None:
         return "not readable"
     return callers(production.policy)
+
+
+def by_provider(package: Path) -> str:
+    """Return what is to be said of a provider, which decides about origins that no list names."""
+    is_used = any("origin_provider=" in text(path) for path in package.glob("*.py"))
+    return "; others by origin_provider" if is_used else ""
 
 
 def callers(policy: CORSPolicy) -> str:
@@ -167,22 +184,14 @@ def listed(texts: Sequence[str]) -> str:
     return ", ".join(map(shown, texts[:MOST_ORIGINS])) + more
 
 
-def numbers(findings: Sequence[Finding]) -> str:
-    """Return how many errors and warnings there are; the same in two environments counts once."""
-    distinct = {(each.rule, each.severity, each.sentence): each for each in findings}
-    number = {"error": 0, "warning": 0, "accepted": 0}
-    for each in distinct.values():
-        number[each.severity] += 1
-    parts = [counted(number["error"], "error")] if number["error"] else []
-    parts += [counted(number["warning"], "warning")] if number["warning"] else []
-    return ", ".join(parts) or NONE
-
-
-def waivers_of(environment: Environment) -> Iterator[str]:
-    """Yield each waiver of an environment with the days that are left."""
-    for each in read_waivers(environment.policy.waivers if environment.policy else ()):
-        days = "over" if each.days_left < 0 else counted(each.days_left, "day")
-        yield f"{each.rule} {days}"
+def waivers_of(examined: Sequence[Environment]) -> tuple[str, ...]:
+    """Return the waivers with the days that are left, those that end first at the beginning."""
+    policies = [each.policy for each in examined if each.policy]
+    waivers = {waiver for policy in policies for waiver in read_waivers(policy.waivers)}
+    return tuple(
+        f"{each.rule} {'over' if each.days_left < 0 else counted(each.days_left, 'day')}"
+        for each in sorted(waivers, key=lambda each: (each.until, each.rule, each.value))
+    )
 
 
 def last_update(file: Path) -> str:
@@ -214,27 +223,26 @@ def git(folder: Path, *arguments: str) -> str:
 # --- Managed files that somebody changed ------------------------------------------------------
 
 
-def changed_files(folder: Path, answers: Mapping[str, Any]) -> tuple[list[str], str]:
-    """Return the managed files that differ from their release, and what the table says of them."""
-    release = str(answers.get("_commit", ""))
+def changed_files(code: Path, suite: Path, release: str) -> list[Path] | None:
+    """Return the managed files that differ from their release; None where that is not known."""
     managed = managed_files(commit_of(release))
-    if not managed:
-        return [], UNKNOWN
-    folders = {"code": code_folder(folder, answers), "suite": folder / "tests" / "cors"}
-    changed = []
-    for (kind, name), blob in managed.items():
-        path = folders[kind] / name
-        if blob_of(path) != blob:
-            changed.append(path.relative_to(folder).as_posix())
-    return changed, counted(len(changed), "file") if changed else NONE
+    folders = {"code": code, "suite": suite}
+    paths = {folders[kind] / name: blob for (kind, name), blob in managed.items()}
+    return [path for path, blob in paths.items() if blob_of(path) != blob] if paths else None
 
 
 def code_folder(folder: Path, answers: Mapping[str, Any]) -> Path:
     """Return the folder of the managed code: where the answers say, or where it was moved to."""
     written = folder / str(answers.get("package_path") or f"src/{answers.get('package_name')}")
-    elsewhere = [path.parent for path in sorted(folder.glob("*/cors/middleware.py"))]
+    elsewhere = policy_folders(folder)
     is_there = (written / "cors").is_dir() or not elsewhere
     return written / "cors" if is_there else elsewhere[0]
+
+
+def policy_folders(folder: Path) -> list[Path]:
+    """Return the folders in which the policy's code is."""
+    paths = [*folder.glob("src/*/cors/middleware.py"), *folder.glob("*/cors/middleware.py")]
+    return [path.parent for path in sorted(paths) if "class StrictCORSMiddleware" in text(path)]
 
 
 def blob_of(path: Path) -> str:
@@ -292,7 +300,7 @@ def managed_files(commit: str) -> dict[tuple[str, str], str]:
 
 def not_moved_in(name: str, folder: Path, found: Survey) -> Row:
     """Return the row of a service by what stands in its source code."""
-    red, says = [], []
+    red, says = list[str](), list[str]()
     for policy in found.policies:
         says.append(f"{old_callers(policy)} ({policy.place})")
         if policy.allows_everybody and policy.credentials:
@@ -333,7 +341,9 @@ def rows_of(folder: Path) -> list[Row]:
     """Return the rows of a folder: none where there is no service in it."""
     try:
         if files := answers_files(folder):
-            return [moved_in(name_of(file.parent, folder), file) for file in files]
+            return [moved_in(name_of(each.parent, folder), each.parent, each) for each in files]
+        if policy_folders(folder):
+            return [moved_in(name_of(folder, folder), folder, None)]
         found = survey(folder)
         is_service = found.is_service or found.policies
         return [not_moved_in(name_of(folder, folder), folder, found)] if is_service else []
@@ -358,7 +368,8 @@ def without_own_variables() -> None:
 
 # --- Text and Markdown ------------------------------------------------------------------------
 
-HEAD = ("", "service", "release", "findings", "waivers", "drift", "updated")
+HEAD = ("   ", "service", "release", "errors", "warnings", "waivers", "drift", "updated")
+SHORTEST, LONGEST = 80, 100
 
 
 def state(row: Row) -> str:
@@ -368,25 +379,33 @@ def state(row: Row) -> str:
 
 def cells(row: Row) -> tuple[str, ...]:
     """Return what stands in the columns of the text."""
-    release = row.release or "not moved in"
-    short = f"{len(row.waivers)}: {row.waivers[0].partition(' ')[2]}" if row.waivers else NONE
     if not row.release:
-        short = "-"
-    return (state(row), row.service, release, row.findings, short, row.drift, row.updated or "-")
+        return (state(row), row.service, *["-"] * (len(HEAD) - 2))
+    first_to_end = row.waivers[0].partition(" ")[2] if row.waivers else NONE
+    numbers = (str(row.errors), str(row.warnings))
+    return (state(row), row.service, row.release, *numbers, first_to_end, row.drift, row.updated)
 
 
 def as_text(rows: Sequence[Row], width: int) -> Iterator[str]:
     """Yield the lines of the table: one for the columns, and some for what does not fit there."""
-    table = [HEAD, *map(cells, rows)]
+    table = [list(HEAD), *(list(cells(row)) for row in rows)]
     widths = [max(len(line[column]) for line in table) for column in range(len(HEAD))]
-    indent = " " * (widths[0] + 2)
-    wrapper = textwrap.TextWrapper(width, subsequent_indent=f"{indent}{'':14}")
+    room = widths[1] - max(0, sum(widths) + 2 * (len(HEAD) - 1) - width)
+    for line in table:
+        line[1] = line[1] if len(line[1]) <= room else f"{line[1][: room - 1]}…"
+    widths[1] = min(widths[1], room)
+    wrapper = textwrap.TextWrapper(width, subsequent_indent=" " * 19)
     wrapper.break_on_hyphens = False
     for row, line in zip([None, *rows], table, strict=True):
         yield "  ".join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
         for label, what in details(row) if row else ():
-            wrapper.initial_indent = f"{indent}{label:14}"
-            yield from wrapper.wrap(what)
+            wrapper.initial_indent = f"     {label:14}"
+            yield from wrapper.wrap(visible(what))
+
+
+def visible(text: str) -> str:
+    """Return text without what could control a terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def details(row: Row) -> Iterator[tuple[str, str]]:
@@ -405,6 +424,13 @@ def details(row: Row) -> Iterator[tuple[str, str]]:
         yield "note", note
 
 
+def findings_of(row: Row) -> str:
+    """Return how many errors and warnings there are, in words."""
+    errors = [counted(row.errors, "error")] if row.errors else []
+    warnings = [counted(row.warnings, "warning")] if row.warnings else []
+    return ", ".join([*errors, *warnings]) or NONE
+
+
 def as_markdown(rows: Sequence[Row]) -> Iterator[str]:
     """Yield the lines of the table in Markdown, and below it why services are red."""
     head = ["", "service", "release", "environments", "may call in production", "findings"]
@@ -417,18 +443,19 @@ def as_markdown(rows: Sequence[Row]) -> Iterator[str]:
                 plain(row.release or "not moved in"),
                 plain(", ".join(row.environments)) or "-",
                 plain(row.production) or "-",
-                row.findings,
+                findings_of(row) if row.release else "-",
                 plain(", ".join(row.waivers)) or "-",
-                row.drift,
+                row.drift or "-",
                 row.updated or "-",
             ]
             for row in rows
         ),
     )
+    yield ""
     for row in rows:
         for label, what in details(row):
             if label in ("red", "note"):
-                yield f"\n- {plain(row.service)}: {plain(what)}"
+                yield f"- {plain(row.service)}: {plain(what)}"
 
 
 def summary(rows: Sequence[Row], passed_over: Sequence[str]) -> Iterator[str]:
@@ -467,7 +494,7 @@ def main(arguments: Sequence[str]) -> int:
         passed_over += [] if found else [shown(str(folder))]
     if not rows:
         parser.error(f"no FastAPI service in {', '.join(passed_over)}")
-    width = min(max(shutil.get_terminal_size((100, 24)).columns, 80), 100)
+    width = min(max(shutil.get_terminal_size((LONGEST, 24)).columns, SHORTEST), LONGEST)
     print(*(as_markdown(rows) if given.format == "markdown" else as_text(rows, width)), sep="\n")
     print("", *summary(rows, passed_over), sep="\n")
     return int(any(row.red for row in rows))
