@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -337,9 +337,10 @@ def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path:
 # --- The application --------------------------------------------------------------------------
 
 
-def applications(reader: Reader, modules: Iterable[Module]) -> Iterator[tuple[Module, App]]:
+def applications(reader: Reader, modules: Sequence[Module]) -> Iterator[tuple[Module, App]]:
     """Yield each expression that makes a FastAPI application, tests left out."""
-    every = [*modules]
+    # Reading a tree is slow, looking for a name in the text of a file is not.
+    every = [module for module in modules if "FastAPI" in module.text]
     derived = {
         node.name
         for module in every
@@ -347,8 +348,10 @@ def applications(reader: Reader, modules: Iterable[Module]) -> Iterator[tuple[Mo
         if isinstance(node, ast.ClassDef)
         and any(last_name(base) in ("FastAPI", "CORSFastAPI") for base in node.bases)
     }
-    for module in every:
-        if is_test(Path(module.name)):
+    for module in modules:
+        if is_test(Path(module.name)) or not any(
+            name in module.text for name in ("FastAPI", *derived)
+        ):
             continue
         names = {"FastAPI", "CORSFastAPI", *derived} | {
             alias.asname
@@ -616,6 +619,8 @@ def package_of(
 def policies_in(reader: Reader, module: Module) -> Iterator[OldPolicy]:
     """Yield each CORSMiddleware in a module."""
     names = {"CORSMiddleware"}
+    if "CORSMiddleware" not in module.text:
+        return
     for node in ast.walk(module.tree):
         if isinstance(node, ast.ImportFrom):
             names |= {a.asname for a in node.names if a.name == "CORSMiddleware" and a.asname}
@@ -647,6 +652,7 @@ def find_settings(reader: Reader, modules: Iterable[Module]) -> Class | None:
     found = [
         Class(node, module)
         for module in modules
+        if "class " in module.text
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef) and reader.is_settings(Class(node, module))
     ]
@@ -654,6 +660,23 @@ def find_settings(reader: Reader, modules: Iterable[Module]) -> Class | None:
 
 
 # --- What else a policy has to know -----------------------------------------------------------
+
+
+def every_node(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield what ast.walk does, in the order of the text and in half the time.
+
+    Left out is what says whether a name is read or written, a node for every name.
+    """
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for name in reversed(node._fields):
+            value = getattr(node, name, None) if name != "ctx" else None
+            if isinstance(value, ast.AST):
+                todo.append(value)
+            elif isinstance(value, list):
+                todo += [each for each in reversed(value) if isinstance(each, ast.AST)]
 
 
 class Traits:
@@ -668,7 +691,7 @@ class Traits:
         self.mounts: list[str] = []
         self.methods: set[str] = set()
         for module in modules:
-            for node in ast.walk(module.tree):
+            for node in every_node(module.tree):
                 if isinstance(node, ast.Call):
                     self.look_at_call(module, node)
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
