@@ -74,14 +74,18 @@ class SourceFile:
             data = data[:start] + text + data[end:]
         return data
 
-    def save(self) -> None:
-        """Write the file. Raises CannotEditError, and writes nothing, if it were not Python."""
+    def checked(self) -> bytes:
+        """Return the result. Raises CannotEditError if it were not Python."""
         result = self.result()
         try:
             ast.parse(result.decode("utf-8-sig"))
         except SyntaxError as error:
             raise CannotEditError(f"the edited file would not be Python: {error.msg}") from None
-        self.path.write_bytes(result)
+        return result
+
+    def save(self) -> None:
+        """Write the result."""
+        self.path.write_bytes(self.checked())
 
     # --- Removing -----------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def managed() -> Path:
     """Return a folder with the managed files of the release, as an update writes them."""
     folder = Path(mkdtemp())
     atexit.register(shutil.rmtree, folder)
-    package = "template/{{ package_path }}"
+    package = "template/src/{{ package_name }}"
     archive = subprocess.run(
         ["git", "archive", fleet.releases()[RELEASE], f"{package}/cors", "template/tests/cors"],
         cwd=TEMPLATE,

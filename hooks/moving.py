@@ -1,0 +1,458 @@
+"""The steps of a move, in a clone of the service: each changes files and says what it did.
+
+What a step cannot do goes into `Move.by_hand`, with file and line, and the others go on.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from edits import CannotEditError, SourceFile, enforce, remove_policy
+from survey import App, OldPolicy, Survey, git
+
+ANSWERS_FILE = ".copier-answers.yml"
+DAYS_OF_REPORTS = 14
+# What the rendered pyproject.toml has: what a service needs, and what its tests and tools need.
+DEPENDENCIES = ("publicsuffixlist>=1.0", "pydantic-settings>=2.11", "starlette>=1.7")
+FOR_DEVELOPMENT = ("h11>=0.16", "httpx2>=2", "pytest>=8.4", "pyyaml>=6", "rich>=14", "typer>=0.20")
+
+
+class RefusedError(Exception):
+    """The service cannot move in as it is. The text says why, and what to do."""
+
+
+def today() -> date:
+    """Return the day from which the first week is counted. Tests replace this function."""
+    return datetime.now(UTC).date()
+
+
+@dataclass
+class Move:
+    """A service that moves: what was found, its folder in the clone, and what has happened."""
+
+    found: Survey
+    folder: Path
+    before: Path
+    answers: dict[str, Any]
+    done: list[str] = field(default_factory=list)
+    by_hand: list[str] = field(default_factory=list)
+    dotenv_files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        """The package that has the policy."""
+        return str(self.answers["package_name"])
+
+    @property
+    def package_path(self) -> str:
+        """Its folder, seen from the service's."""
+        return str(self.answers["package_path"])
+
+    @property
+    def environments(self) -> list[str]:
+        """Every environment that has a dotenv file."""
+        return ["development", *self.answers["environments"]]
+
+    @property
+    def entrypoint(self) -> str:
+        """What is served; `<package>.main:app` where that was not found."""
+        return str(self.found.entrypoint or f"{self.package}.main:app")
+
+    @property
+    def uses_cookies(self) -> bool:
+        """Whether browsers may send credentials."""
+        return self.answers["credentials"] in ("cookies", "both")
+
+    # --- Before anything is rendered ----------------------------------------------------------
+
+    def refuse_collisions(self) -> None:
+        """Raise RefusedError where a file of the service is in the way of a managed folder."""
+        package = self.package_path
+        for name in (f"{package}/cors", f"{package}/cors.py", "tests/cors", "tests/cors.py"):
+            if (self.folder / name).exists():
+                raise RefusedError(
+                    f"{name} is in the way: the policy takes that name. Rename it, commit, and "
+                    "repeat this."
+                )
+
+    def set_dotenv_files_aside(self) -> None:
+        """Take the service's own dotenv files away, to put their lines below the template's."""
+        for file in self.folder.glob(".env.*"):
+            name = file.name.removeprefix(".env.")
+            if name in ("development", "preview", "staging", "production") and file.is_file():
+                self.dotenv_files[file.name] = file.read_text(encoding="utf-8-sig")
+                file.unlink()
+
+    def refuse_ignored_dotenv_files(self) -> None:
+        """Raise RefusedError where the branch would overwrite a file that git does not have."""
+        for name in self.environments:
+            file = self.found.folder / f".env.{name}"
+            if file.exists() and not (self.before / file.name).exists():
+                raise RefusedError(
+                    f"{file.name} is ignored by git, and the policy takes that name. Keep what it "
+                    f"holds in {file.name}.local, which is read after it: "
+                    f"mv {file.name} {file.name}.local"
+                )
+
+
+def move_in(move: Move) -> None:
+    """Do every step."""
+    merge_dotenv_files(move)
+    report_writes_first(move)
+    keep_dotenv_files_in_git(move)
+    make_package(move)
+    edit_code(move)
+    write_pyproject(move)
+    add_dependencies(move)
+
+
+# --- Dotenv files -----------------------------------------------------------------------------
+
+
+def merge_dotenv_files(move: Move) -> None:
+    """Put the lines of the service's own dotenv files below those of the template."""
+    for name, text in move.dotenv_files.items():
+        file = move.folder / name
+        rendered = file.read_text(encoding="utf-8") if file.exists() else ""
+        taken = set(re.findall(r"(?m)^([A-Z_]+)=", rendered))
+        own = []
+        for line in text.splitlines():
+            variable = re.match(r"\s*(?:export\s+)?(\w+)\s*=", line)
+            if variable and variable[1].upper() in taken:
+                move.done.append(f"{name}: its line for {variable[1]} gave way to the policy's.")
+            else:
+                own.append(line)
+        file.write_text(rendered + "\n".join(own).strip("\n") + "\n", encoding="utf-8")
+    names = ", ".join(f".env.{name}" for name in move.environments)
+    move.done.append(f"{names}: the policy of each environment.")
+
+
+def report_writes_first(move: Move) -> None:
+    """Let deployed environments with cookies log refused writes first, until a dated day."""
+    if not move.uses_cookies:
+        return
+    until = today() + timedelta(days=DAYS_OF_REPORTS)
+    for name in move.environments:
+        if name == "development":
+            continue
+        file = move.folder / f".env.{name}"
+        text = file.read_text(encoding="utf-8")
+        text = text.replace("\nCORS_GUARD_WRITES=true\n", "\nCORS_GUARD_WRITES=report\n", 1)
+        text += (
+            f"# CORS040: moved in on {today()}; for two weeks the log shows which writes of other\n"
+            "# sites would be refused. Then write CORS_GUARD_WRITES=true and remove these lines.\n"
+            f"CORS_WAIVERS=CORS040:{until}:report\n"
+        )
+        file.write_text(text, encoding="utf-8")
+    move.done.append(
+        f"CORS_GUARD_WRITES=report until {until}: other sites' writes still run, and the log names "
+        "those that `true` would refuse. After that day `cors check` fails."
+    )
+
+
+def keep_dotenv_files_in_git(move: Move) -> None:
+    """Make git keep the dotenv files, and leave out those that hold secrets."""
+    names = [f".env.{name}" for name in move.environments]
+    ignored = [name for name in names if is_ignored(move.folder, name)]
+    lines = [f"!{name}" for name in ignored]
+    if not is_ignored(move.folder, ".env.production.local"):
+        lines += [".env.*.local"]
+    if not lines:
+        return
+    file = move.folder / ".gitignore"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    why = "# Dotenv files without secrets are in git; those with secrets end in .local."
+    newline = "" if text.endswith("\n") or not text else "\n"
+    file.write_text(f"{text}{newline}{why}\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    move.done.append(f".gitignore: {', '.join(lines)}.")
+    for name in names:
+        if is_ignored(move.folder, name):
+            move.by_hand.append(f"{name} is still ignored by git. Keep it: git add -f {name}")
+
+
+def is_ignored(folder: Path, name: str) -> bool:
+    """Whether git ignores a file of this name."""
+    return git(folder, "check-ignore", "--quiet", "--no-index", name).returncode == 0
+
+
+# --- Code -------------------------------------------------------------------------------------
+
+
+def make_package(move: Move) -> None:
+    """Make the folder of modules without a package a package."""
+    marker = move.folder / move.package_path / "__init__.py"
+    if move.found.package or marker.exists():
+        return
+    marker.write_text('"""The CORS policy of this service, in `cors`."""\n', encoding="utf-8")
+    move.done.append(f"{move.package_path}/: a package for the policy, beside your modules.")
+
+
+def edit_code(move: Move) -> None:
+    """Make the app a CORSFastAPI and remove the old policies; or say what to write by hand."""
+    app, files = move.found.app, dict[str, SourceFile]()
+    try:
+        if app is None:
+            raise CannotEditError("the code that makes the app was not found")
+        if app.call != "FastAPI":
+            raise CannotEditError(f"{app.place} calls {app.call}, not FastAPI")
+        removed = [(each, remove_old(move, files, each)) for each in move.found.policies]
+        file = opened(move, files, app.place.file)
+        own = Path(app.place.file).parent.as_posix() == move.package_path
+        enforce(file, app.place.line, move.package, own=own)
+        for policy, node in removed:
+            file = files[policy.place.file]
+            for name in ("CORSMiddleware", "Middleware"):
+                file.remove_unused_import(name, [node])
+        for file in files.values():
+            file.checked()
+    except (CannotEditError, SyntaxError) as error:
+        edit_by_hand(move, app, f"{error}")
+        return
+    for file in files.values():
+        file.save()
+    move.done.append(f"{app.place}: the app is a CORSFastAPI with the policy of its environment.")
+    for policy, _ in removed:
+        lines = f"{policy.place.line}-{policy.place.end_line}"
+        move.done.append(f"{policy.place.file}, lines {lines}: the old CORSMiddleware is removed.")
+    for text in left_over(removed):
+        move.by_hand.append(text)
+
+
+def opened(move: Move, files: dict[str, SourceFile], name: str) -> SourceFile:
+    """Return a file of the service, opened once."""
+    if name not in files:
+        files[name] = SourceFile(move.folder / name)
+    return files[name]
+
+
+def remove_old(move: Move, files: dict[str, SourceFile], policy: OldPolicy) -> Any:
+    """Remove an old policy. Raises CannotEditError where that needs a person."""
+    if policy.how == "wrapped":
+        raise CannotEditError(f"{policy.place} wraps the app in a CORSMiddleware")
+    return remove_policy(opened(move, files, policy.place.file), policy.place.line, policy.how)
+
+
+def left_over(removed: Iterable[tuple[OldPolicy, Any]]) -> list[str]:
+    """Return what nothing may use any more: settings of the old policy."""
+    found = []
+    for policy, _ in removed:
+        value = policy.arguments.get("allow_origins")
+        if value and value.source and not value.source.startswith(("[", "(", '"')):
+            variables = f" and the variable {', '.join(value.variables)}" if value.variables else ""
+            found.append(
+                f"{policy.place.file} no longer needs {value.source}{variables} for its policy. "
+                "Remove what nothing else uses."
+            )
+    return found
+
+
+def edit_by_hand(move: Move, app: App | None, reason: str) -> None:
+    """Say what to write, where no edit was made."""
+    where = str(app.place) if app else f"where {move.entrypoint} is made"
+    move.by_hand.append(
+        f"Nothing was edited in your code, because {reason}. Write these three lines at {where}:\n"
+        f"    from {move.package}.cors.app import CORSFastAPI\n"
+        f"    from {move.package}.cors.settings import CORSSettings\n"
+        "    app = CORSFastAPI(cors=CORSSettings.load().cors_policy(), …)  # in place of FastAPI(…)"
+    )
+    for policy in move.found.policies:
+        lines = f"{policy.place.line}-{policy.place.end_line}"
+        move.by_hand.append(f"Remove the CORSMiddleware in {policy.place.file}, lines {lines}.")
+
+
+# --- pyproject.toml ---------------------------------------------------------------------------
+
+
+def write_pyproject(move: Move) -> None:
+    """Say what is served, where tools look for it, and let pytest find the suite."""
+    file = move.folder / "pyproject.toml"
+    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    try:
+        project: Mapping[str, Any] = tomllib.loads(text)
+    except ValueError as error:
+        move.by_hand.append(
+            f"pyproject.toml is not TOML ({error}). Mend it, then add a table [tool.fastapi] with "
+            f'entrypoint = "{move.entrypoint}".'
+        )
+        return
+    added = ""
+    tools = project.get("tool", {})
+    if "entrypoint" in tools.get("fastapi", {}):
+        pass
+    elif "fastapi" in tools:
+        move.by_hand.append(f'Add entrypoint = "{move.entrypoint}" to [tool.fastapi].')
+    elif text or move.entrypoint != f"{move.package}.main:app":
+        added += (
+            "\n[tool.fastapi]\n# What `cors check` and tests/cors look at, and `fastapi dev` "
+            f'serves.\nentrypoint = "{move.entrypoint}"\n'
+        )
+        move.done.append(f'pyproject.toml: [tool.fastapi] entrypoint = "{move.entrypoint}".')
+    is_installed = "build-system" in project and "project" in project
+    if is_installed and "scripts" not in project["project"]:
+        added += f'\n[project.scripts]\ncors = "{move.package}.cors.cli:app"\n'
+        move.done.append("pyproject.toml: the command `cors`.")
+    text = with_tests(move, text, tools.get("pytest", {}).get("ini_options", {}))
+    if added:
+        text = (text.rstrip("\n") + "\n" if text else "") + (added if text else added.lstrip("\n"))
+    if text:
+        file.write_text(text, encoding="utf-8")
+
+
+def with_tests(move: Move, text: str, options: Mapping[str, Any]) -> str:
+    """Return pyproject.toml with tests/cors among the tests that `pytest` runs by itself."""
+    paths = options.get("testpaths")
+    paths = paths.split() if isinstance(paths, str) else paths
+    if not paths or any("tests/cors".startswith(str(path).strip("./")) for path in paths):
+        return text
+    found = re.search(r"(?m)^testpaths\s*=\s*(\[[^\]]*\]|\"[^\"]*\")", text)
+    if not found:
+        move.by_hand.append('Add "tests/cors" to the testpaths of pytest.')
+        return text
+    move.done.append("pyproject.toml: pytest also runs tests/cors.")
+    listed = json.dumps([*paths, "tests/cors"])
+    return text[: found.start(1)] + listed + text[found.end(1) :]
+
+
+# --- Dependencies -----------------------------------------------------------------------------
+
+
+def add_dependencies(move: Move) -> None:
+    """Add what the policy and its tests need, by the service's own manager."""
+    manager, name = move.found.manager, move.found.dependency_file
+    if manager in ("uv", "pyproject", "pdm"):
+        with_uv(move, locked=manager == "uv" and (move.folder / "uv.lock").exists())
+        if manager == "pdm":
+            move.by_hand.append("pdm.lock is not up to date: pdm lock")
+    elif manager == "poetry":
+        with_poetry(move)
+    elif manager in ("requirements", "pip-tools"):
+        with_requirements(move, name)
+    else:
+        move.by_hand.append(
+            f"Add what the policy needs: {' '.join(DEPENDENCIES)}; and for its tests: "
+            f"{' '.join(FOR_DEVELOPMENT)}"
+        )
+
+
+def program(name: str) -> str:
+    """Return the path of a program, beside our Python or on the path; empty where there is none."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.exists() else shutil.which(name) or ""
+
+
+def runs(move: Move, *command: str) -> str:
+    """Run a command in the service's folder; return the last line of the error if it fails."""
+    kept = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        command, cwd=move.folder, env=kept, capture_output=True, text=True, check=False, timeout=600
+    )
+    last = (done.stderr.strip() or done.stdout.strip() or "it failed").splitlines()[-1]
+    return last if done.returncode else ""
+
+
+def with_uv(move: Move, *, locked: bool) -> None:
+    """Add the dependencies with `uv add`, which keeps pyproject.toml as it is written."""
+    uv = program("uv")
+    how = ("--no-sync",) if locked else ("--frozen",)
+    commands = (("add", *DEPENDENCIES), ("add", "--dev", *FOR_DEVELOPMENT))
+    failed = "uv is not installed" if not uv else ""
+    for command in commands if uv else ():
+        failed = runs(move, uv, *command, *how)
+        if failed and locked:
+            failed = runs(move, uv, *command, "--frozen")
+            move.by_hand.append("uv.lock is not up to date, as uv could not solve it: uv lock")
+        if failed:
+            break
+    if failed:
+        move.by_hand.append(
+            f"Dependencies were not added ({failed}): uv add {quoted(DEPENDENCIES)} && "
+            f"uv add --dev {quoted(FOR_DEVELOPMENT)}"
+        )
+        return
+    move.done.append("pyproject.toml: dependencies, by `uv add`.")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Return requirements as a shell takes them."""
+    return " ".join(f"'{name}'" for name in names)
+
+
+def with_poetry(move: Move) -> None:
+    """Add the dependencies with Poetry, or as lines of its tables where it is not installed."""
+    poetry = program("poetry")
+    if poetry:
+        failed = runs(move, poetry, "add", "--lock", *DEPENDENCIES)
+        failed = failed or runs(move, poetry, "add", "--lock", "--group", "dev", *FOR_DEVELOPMENT)
+        if not failed:
+            move.done.append("pyproject.toml and poetry.lock: dependencies, by `poetry add`.")
+            return
+    file = move.folder / "pyproject.toml"
+    text = file.read_text(encoding="utf-8")
+    tables = (("tool.poetry.dependencies", DEPENDENCIES),)
+    dev = "tool.poetry.group.dev.dependencies"
+    if f"[{dev}]" not in text and "[tool.poetry.dev-dependencies]" in text:
+        dev = "tool.poetry.dev-dependencies"
+    for table, requirements in (*tables, (dev, FOR_DEVELOPMENT)):
+        text = with_table_lines(text, table, requirements)
+    file.write_text(text, encoding="utf-8")
+    move.done.append("pyproject.toml: dependencies, as lines of Poetry's tables.")
+    if (move.folder / "poetry.lock").exists():
+        move.by_hand.append("poetry.lock is not up to date: poetry lock")
+
+
+def with_table_lines(text: str, table: str, requirements: Iterable[str]) -> str:
+    """Return TOML with `name = "version"` lines at the end of a table, which is made if missing."""
+    head = f"[{table}]\n"
+    if head not in text:
+        text = text.rstrip("\n") + f"\n\n{head}"
+    start = text.index(head) + len(head)
+    following = re.search(r"(?m)^\[", text[start:])
+    end = following.start() if following else len(text) - start
+    body = text[start : start + end]
+    present = {normal(name) for name in re.findall(r'(?m)^"?([\w.-]+)"?\s*=', body)}
+    lines = ""
+    for requirement in requirements:
+        name, _, version = requirement.partition(">=")
+        if normal(name) not in present:
+            lines += f'{name} = ">={version}"\n'
+    kept = body.rstrip("\n")
+    kept += "\n" if kept else ""
+    return text[:start] + kept + lines + body[len(kept) :] + text[start + end :]
+
+
+def normal(name: str) -> str:
+    """Return the name of a distribution in its one spelling."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def with_requirements(move: Move, name: str) -> None:
+    """Add lines to the files that pip reads."""
+    ending = Path(name).suffix
+    names = ("requirements-dev", "requirements_dev", "dev-requirements")
+    candidates = [f"{each}{ending}" for each in (*names, "requirements/dev", "requirements/test")]
+    development = next((each for each in candidates if (move.folder / each).is_file()), "")
+    if not development:
+        development = candidates[0]
+        (move.folder / development).write_text(f"-r {name}\n", encoding="utf-8")
+    for file, requirements in ((name, DEPENDENCIES), (development, FOR_DEVELOPMENT)):
+        path = move.folder / file
+        text = path.read_text(encoding="utf-8")
+        present = {normal(each) for each in re.findall(r"(?m)^\s*([A-Za-z0-9][\w.-]*)", text)}
+        lines = [each for each in requirements if normal(each.partition(">=")[0]) not in present]
+        newline = "" if text.endswith("\n") or not text else "\n"
+        path.write_text(text + newline + "".join(f"{each}\n" for each in lines), encoding="utf-8")
+        old = [each for each in requirements if each not in lines]
+        move.done.append(f"{file}: {', '.join(lines) or 'nothing was missing'}.")
+        for each in old:
+            move.by_hand.append(f"{file} lists {each.partition('>=')[0]}: it has to allow {each}.")
+    if ending == ".in":
+        move.by_hand.append(f"The compiled requirements are not up to date: pip-compile {name}")

@@ -1,0 +1,128 @@
+"""What a move has changed, found by running the service before and after it, in a clone.
+
+Who may call is compared by `compare`. Then `cors check`, the generated suite, and the service's own
+tests before and after. Everything runs in the service's own environment, or in one that is made
+from its dependencies.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from compare import App, as_markdown, compare
+from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program
+
+SECONDS = 900
+SUITE = "tests/cors"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command did: whether it passed, and the last lines that it printed."""
+
+    passed: bool
+    tail: tuple[str, ...]
+
+    @property
+    def last(self) -> str:
+        """The last line, such as `3 passed in 0.12s`."""
+        return self.tail[-1] if self.tail else "it printed nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The comparison as Markdown, and each result; None where there was nothing to run.
+
+    `problem` says why nothing could be run at all.
+    """
+
+    comparison: str = ""
+    check: Result | None = None
+    suite: Result | None = None
+    own_before: Result | None = None
+    own_after: Result | None = None
+    problem: str = ""
+
+
+def prove(move: Move, python: str = "") -> Proof:
+    """Compare the service before and after, by `python`, or in an environment made for it."""
+    interpreter, problem = (shutil.which(python) or python, "") if python else environment(move)
+    if problem:
+        return Proof(problem=problem)
+    folders = (move.before, move.folder)
+    entrypoint = move.entrypoint
+    environment_name = "production" if "production" in move.environments else "development"
+    old, new = (
+        App(folder, entrypoint, interpreter, variables)
+        for folder, variables in zip(folders, ({}, {"ENVIRONMENT": environment_name}), strict=True)
+    )
+    found = compare(old, new, origins=move.found.origins_seen, methods=move.found.methods)
+    has_tests = bool(move.found.tests)
+    ignore = f"--ignore={SUITE}"
+    return Proof(
+        comparison=as_markdown(found, f"Who may call, before and in {environment_name} now"),
+        check=command(move.folder, interpreter, "-m", f"{move.package}.cors", "check", "--all"),
+        suite=command(move.folder, interpreter, "-m", "pytest", "-q", SUITE),
+        own_before=tests(move.before, interpreter) if has_tests else None,
+        own_after=tests(move.folder, interpreter, ignore) if has_tests else None,
+    )
+
+
+def tests(folder: Path, python: str, *options: str) -> Result:
+    """Run the service's own tests."""
+    return command(folder, python, "-m", "pytest", "-q", *options)
+
+
+def command(folder: Path, *words: str) -> Result:
+    """Run a command in a folder of the clone, without what this process has in its environment."""
+    foreign = ("CORS_", "ENVIRONMENT", "FASTAPI_", "PYTEST_", "VIRTUAL_ENV", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    paths = [str(folder / "src"), str(folder)]
+    kept |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100"}
+    try:
+        done = subprocess.run(
+            words,
+            cwd=folder,
+            env=kept,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Result(False, (f"no result within {SECONDS} seconds",))
+    except OSError as error:
+        return Result(False, (f"{words[0]}: {error.strerror}",))
+    printed = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    return Result(done.returncode == 0, tuple(printed[-12:]))
+
+
+def environment(move: Move) -> tuple[str, str]:
+    """Make an environment from the service's dependencies; return its Python, or a problem."""
+    uv, folder = program("uv"), move.folder
+    if not uv:
+        return "", "uv is not installed, so there was no environment to run the service in"
+    python = folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if move.found.manager == "uv":
+        made = command(folder, uv, "sync", "--quiet")
+    else:
+        made = command(folder, uv, "venv", "--quiet", "--python", sys.executable)
+        install = (uv, "pip", "install", "--quiet", "--python", str(python))
+        if made.passed:
+            made = command(folder, *install, *requirements(move))
+    if not made.passed:
+        return "", f"the service's environment could not be made: {made.last}"
+    return str(python), ""
+
+
+def requirements(move: Move) -> list[str]:
+    """Return what pip is to install for a service: its lists of requirements, or itself."""
+    files = sorted(move.folder.glob("*requirements*.txt"))
+    if move.found.manager in ("requirements", "pip-tools") and files:
+        return [word for file in files for word in ("-r", file.name)]
+    return ["-e", ".", *DEPENDENCIES, *FOR_DEVELOPMENT]
