@@ -7,11 +7,12 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export UV_PYTHON_DOWNLOADS ?= never
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help new fleet test check docs copier-versions copier-floor bench screenshots clean
+.PHONY: help new adopt fleet test check docs copier-versions copier-floor bench screenshots clean
 
 help:
 	@echo "make new DEST=../orders-api                                   a new service, asking the questions"
 	@echo "make new DEST=../orders-api ANSWERS=examples/spa-cookies.yml  the same without asking"
+	@echo "make adopt SERVICE=../existing                                an existing service moves in"
 	@echo "make fleet SERVICES='../services/*'                           a team's services in a table"
 	@echo "make test    everything that is promised, proven"
 	@echo "make check   ruff and mypy, for the template and for what it renders"
@@ -22,6 +23,10 @@ help:
 
 new: $(VENV)/.new
 	@$(BIN)/python hooks/new.py "$(DEST)" "$(ANSWERS)"
+
+adopt: $(VENV)/.service
+	@$(BIN)/python hooks/adopt.py $(if $(ANSWERS),--answers "$(ANSWERS)") \
+	  $(if $(filter-out 0,$(DEFAULTS)),--defaults) $(if $(PYTHON_OF_SERVICE),--python "$(PYTHON_OF_SERVICE)") "$(SERVICE)"
 
 fleet: $(VENV)/.service
 	@$(BIN)/python hooks/fleet.py $(if $(FORMAT),--format $(FORMAT)) $(SERVICES)

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +23,23 @@ from tempfile import TemporaryDirectory
 
 import yaml
 from copier import run_copy
-from copier.errors import CopierError
+from copier.errors import CopierError, DirtyLocalWarning
 from moving import ANSWERS_FILE, Move, RefusedError, move_in
-from new import TEMPLATE, MisuseError, answers_in, release_commit, template_address
+from new import (
+    TEMPLATE,
+    MisuseError,
+    answers_in,
+    release_commit,
+    template_address,
+    warn_of_commits_nobody_has,
+)
 from proof import prove
 from proposal import Proposal, lines, propose
 from report import REPORT, as_report, by_hand
 from survey import Survey, git, survey
 
 BRANCH = "adopt-cors-policy"
-USAGE = "make adopt SERVICE=../existing [ANSWERS=file.yml] [DEFAULTS=1] [PYTHON=…]"
+USAGE = "make adopt SERVICE=../existing [ANSWERS=file.yml] [DEFAULTS=1]"
 FIXED = ("adopt", "package_name", "package_path", "template_address")
 
 
@@ -92,7 +100,7 @@ def show(found: Survey, proposal: Proposal) -> None:
     """Print what was found and what is proposed, for a terminal of 80 columns."""
     print(f"\nFound in {found.folder}:\n")
     for name, value in facts(found):
-        print(f"  {name:<14}{value}")
+        print(f"  {name:<16}{value}")
     print("\nProposed answers:\n")
     for name, value in lines(proposal):
         print(f"  {name:<20}{value}")
@@ -138,16 +146,19 @@ def render(move: Move, *, ask: bool, address: str) -> None:
     fixed = {"adopt": True, "template_address": address}
     fixed |= {name: move.answers[name] for name in FIXED if name in move.answers}
     asked = {name: answer for name, answer in move.answers.items() if name not in fixed}
-    run_copy(
-        str(TEMPLATE),
-        move.folder,
-        data=fixed if ask else fixed | asked,
-        user_defaults=asked,
-        defaults=not ask,
-        overwrite=True,
-        quiet=True,
-        vcs_ref=release_commit(),
-    )
+    with warnings.catch_warnings():
+        # `make new` says so where it matters.
+        warnings.simplefilter("ignore", DirtyLocalWarning)
+        run_copy(
+            str(TEMPLATE),
+            move.folder,
+            data=fixed if ask else fixed | asked,
+            user_defaults=asked,
+            defaults=not ask,
+            overwrite=True,
+            quiet=True,
+            vcs_ref=release_commit(),
+        )
     recorded = yaml.safe_load((move.folder / ANSWERS_FILE).read_text(encoding="utf-8"))
     move.answers |= {name: answer for name, answer in recorded.items() if name[0] != "_"}
 
@@ -276,15 +287,18 @@ def main(arguments: list[str]) -> int:
         print(wrapped(f"{error}"), file=sys.stderr)
         print("The service is as it was.", file=sys.stderr)
         return 1
+    warn_of_commits_nobody_has(template_address())
     say_what_is_next(move)
     return 0
 
 
 def say_what_is_next(move: Move) -> None:
     """Print where the result is and what is left to do."""
-    print(f"\nMoved in, on the branch {BRANCH}. The report is {REPORT}.\n")
-    for line in by_hand(move):
-        print(wrapped(line, "  - "))
+    print(f"\nMoved in, on the branch {BRANCH}. The report is {REPORT}.")
+    if left := by_hand(move):
+        print("\nTo do by hand:\n")
+    for sentence in left:
+        print(wrapped(sentence, "  - "))
     print(f"\nTo undo it: git switch - && git branch -D {BRANCH}")
 
 

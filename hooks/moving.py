@@ -108,6 +108,7 @@ def move_in(move: Move) -> None:
     """Do every step."""
     merge_dotenv_files(move)
     report_writes_first(move)
+    name_other_environments(move)
     keep_dotenv_files_in_git(move)
     make_package(move)
     edit_code(move)
@@ -159,9 +160,35 @@ def report_writes_first(move: Move) -> None:
     )
 
 
+def name_other_environments(move: Move) -> None:
+    """Give tests a policy where they set ENVIRONMENT=test; say so of other names."""
+    for name, place in move.found.environment_names.items():
+        if name in move.environments:
+            continue
+        text = (move.folder / ".env.development").read_text(encoding="utf-8")
+        if name == "test":
+            text = text.replace("ENVIRONMENT=development", "ENVIRONMENT=test")
+            text = text.replace("in development. I", "in test. I", 1)
+            file = move.folder / ".env.test"
+            own = file.read_text(encoding="utf-8") if file.exists() else ""
+            file.write_text(text + own, encoding="utf-8")
+            move.done.append(
+                f".env.test: {place} sets ENVIRONMENT=test. Its policy is that of "
+                "development. It is yours: updates leave it alone."
+            )
+            continue
+        near = "production" if name.startswith(("prod", "live")) else "development"
+        near = "staging" if name.startswith("stag") and "staging" in move.environments else near
+        move.by_hand.append(
+            f"{place} calls an environment {name!r}, and the policy has no .env.{name}: with "
+            f"ENVIRONMENT={name} in the process, the service does not start. Set {near} there."
+        )
+
+
 def keep_dotenv_files_in_git(move: Move) -> None:
     """Make git keep the dotenv files, and leave out those that hold secrets."""
-    names = [f".env.{name}" for name in move.environments]
+    every = (*move.environments, "test")
+    names = [f".env.{name}" for name in every if (move.folder / f".env.{name}").exists()]
     ignored = [name for name in names if is_ignored(move.folder, name)]
     lines = [f"!{name}" for name in ignored]
     if not is_ignored(move.folder, ".env.production.local"):
@@ -249,8 +276,8 @@ def left_over(removed: Iterable[tuple[OldPolicy, Any]]) -> list[str]:
         if value and value.source and not value.source.startswith(("[", "(", '"')):
             variables = f" and the variable {', '.join(value.variables)}" if value.variables else ""
             found.append(
-                f"{policy.place.file} no longer needs {value.source}{variables} for its policy. "
-                "Remove what nothing else uses."
+                f"Remove {value.source}{variables} if nothing else uses it: the policy in "
+                f"{policy.place.file} did."
             )
     return found
 
@@ -450,7 +477,8 @@ def with_requirements(move: Move, name: str) -> None:
         lines = [each for each in requirements if normal(each.partition(">=")[0]) not in present]
         newline = "" if text.endswith("\n") or not text else "\n"
         path.write_text(text + newline + "".join(f"{each}\n" for each in lines), encoding="utf-8")
-        old = [each for each in requirements if each not in lines]
+        pinned = {normal(each) for each in re.findall(r"(?m)^\s*([\w.-]+)[^\n#]*[=<~]", text)}
+        old = [each for each in requirements if normal(each.partition(">=")[0]) in pinned]
         move.done.append(f"{file}: {', '.join(lines) or 'nothing was missing'}.")
         for each in old:
             move.by_hand.append(f"{file} lists {each.partition('>=')[0]}: it has to allow {each}.")

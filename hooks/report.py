@@ -148,7 +148,11 @@ def proven(move: Move, proof: Proof) -> Iterator[str]:
     ]
     yield from markdown_table(["what", "result", "last line"], rows)
     yield ""
-    for name, result in (("cors check", proof.check), ("pytest tests/cors", proof.suite)):
+    for name, result in (
+        ("cors check", proof.check),
+        ("pytest tests/cors", proof.suite),
+        ("your tests", proof.own_after if proof.own_before and proof.own_before.passed else None),
+    ):
         if result and not result.passed:
             yield from (f"`{name}` said:", "", "```text", *result.tail, "```", "")
 

@@ -44,6 +44,7 @@ MOST_BYTES = 1_000_000
 # A file without any of these words says nothing about the app or its policy.
 WORDS = re.compile(
     rb"fastapi|FastAPI|starlette|CORS|set_cookie|BaseSettings|uvicorn|[aA]uthorization|websocket"
+    rb"|ENVIRONMENT"
 )
 PROJECT_FILES = (
     *("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "Pipfile", "poetry.lock"),
@@ -58,6 +59,7 @@ USUAL_FILES = (
     "asgi.py",
     "__init__.py",
 )
+ENVIRONMENT_SETTERS = frozenset({"get", "getenv", "setdefault", "setenv"})
 VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options"})
 BEARER = frozenset(
     {"HTTPBearer", "OAuth2PasswordBearer", "OAuth2AuthorizationCodeBearer", "OpenIdConnect"}
@@ -67,6 +69,7 @@ TARGET = r"(?P<target>[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(\(\))?"
 SERVERS = re.compile(
     rf"\b(uvicorn|gunicorn|hypercorn|granian|daphne)\b[^\n;&|]*?(?<![\w./:-]){TARGET}"
 )
+IS_ENVIRONMENT = re.compile(r"(?<!\w)ENVIRONMENT\s*[=:]\s*[\"']?([a-z][a-z0-9_-]*)\b")
 FASTAPI_RUN = re.compile(r"\bfastapi\s+(run|dev)\b(?P<options>[^\n;&|]*)")
 
 
@@ -187,6 +190,8 @@ class Survey:
     websockets: tuple[Place, ...] = ()
     mounts: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
+    # What ENVIRONMENT is set to, by name with the place.
+    environment_names: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -256,6 +261,7 @@ def survey(folder: Path) -> Survey:
         websockets=tuple(traits.websockets),
         mounts=tuple(dict.fromkeys(traits.mounts)),
         methods=tuple(sorted(traits.methods)),
+        environment_names=environment_names(reader, modules, settings, paths),
         unread=dict(reader.unread),
     )
 
@@ -657,6 +663,46 @@ def find_settings(reader: Reader, modules: Iterable[Module]) -> Class | None:
         if isinstance(node, ast.ClassDef) and reader.is_settings(Class(node, module))
     ]
     return max(found, key=lambda each: len(each.node.body), default=None)
+
+
+def environment_names(
+    reader: Reader, modules: Iterable[Module], settings: Class | None, paths: Iterable[Path]
+) -> dict[str, str]:
+    """Return what ENVIRONMENT is set to in code, tests, dotenv and container files, with places."""
+    found: dict[str, str] = {}
+    for module in modules:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Assign | ast.Call):
+                for name in environments_in(node):
+                    found.setdefault(name, str(module.place(node)))
+    for declared in filter(is_environment, settings.node.body) if settings else ():
+        for node in ast.walk(declared):
+            if settings and isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.setdefault(node.value, str(settings.module.place(declared)))
+    for path in paths:
+        if kind_of(path) or DOTENV_NAME.fullmatch(path.name) or path.suffix in (".ini", ".toml"):
+            text = quick(path).decode("utf-8", "replace")
+            for match in IS_ENVIRONMENT.finditer(text):
+                line = text.count("\n", 0, match.start()) + 1
+                found.setdefault(match[1], f"{relative(path, reader.root)}:{line}")
+    return found
+
+
+def environments_in(node: ast.AST) -> Iterator[str]:
+    """Yield the texts that a statement or call sets ENVIRONMENT to, or takes in its place."""
+    given: list[ast.expr] = []
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+        given = [node.targets[0].slice, node.value]
+    elif isinstance(node, ast.Call) and last_name(node.func) in ENVIRONMENT_SETTERS:
+        given = node.args[:2]
+    texts = [each.value for each in given if isinstance(each, ast.Constant)]
+    if len(texts) == 2 and texts[0] == "ENVIRONMENT" and isinstance(texts[1], str):
+        yield texts[1]
+
+
+def is_environment(node: ast.stmt) -> bool:
+    """Whether a statement declares the settings field that ENVIRONMENT is read into."""
+    return isinstance(node, ast.AnnAssign) and last_name(node.target).upper() == "ENVIRONMENT"
 
 
 # --- What else a policy has to know -----------------------------------------------------------

@@ -16,7 +16,7 @@ attempted: set[str] = set()
 
 @pytest.fixture(autouse=True)
 def in_the_folder_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work where the dotenv files are, wherever pytest was started and whatever your fixtures do."""
+    """Work where the dotenv files are, whatever the fixtures of your own tests do."""
     monkeypatch.chdir(ROOT)
 
 

@@ -1,0 +1,361 @@
+"""Existing services move in by one command; refused or interrupted, they stay as they were."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import adopt
+import moving
+import pytest
+from moving import Move
+from proof import Proof
+
+from .project import clean_environment, git, run_suite
+
+SERVICES = Path(__file__).with_name("adopt")
+BRANCH = adopt.BRANCH
+Snapshot = tuple[str, str, dict[str, bytes]]
+
+
+def service(folder: Path, name: str, prefix: str = "") -> Path:
+    """Put a service into a git repository, below `prefix`, and return its folder."""
+    shutil.copytree(SERVICES / name, folder / prefix, dirs_exist_ok=True)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    git(folder, "config", "user.name", "Ada")
+    git(folder, "config", "user.email", "ada@acme.com")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "A service")
+    return folder / prefix
+
+
+def snapshot(repository: Path) -> Snapshot:
+    """Return the branches, what is checked out, and every file with its content."""
+    paths = (path for path in repository.rglob("*") if ".git" not in path.parts and path.is_file())
+    contents = {path.relative_to(repository).as_posix(): path.read_bytes() for path in paths}
+    branches = git(repository, "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads")
+    return branches, git(repository, "symbolic-ref", "HEAD"), contents
+
+
+def move_in(folder: Path, *options: str) -> int:
+    """Run the command as `make adopt … DEFAULTS=1` does, by the Python of these tests."""
+    with patch.dict(os.environ, clean_environment(), clear=True):
+        return adopt.main([str(folder), "--defaults", "--python", sys.executable, *options])
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render three files in the place of the template, and run nothing."""
+
+    def render(move: Move, **_: object) -> None:
+        code = move.folder / move.package_path / "cors" / "app.py"
+        code.parent.mkdir(parents=True)
+        code.write_text("")
+        for name in move.environments:
+            (move.folder / f".env.{name}").write_text(f"ENVIRONMENT={name}\n")
+        (move.folder / moving.ANSWERS_FILE).write_text("development_origins: ''\n")
+
+    monkeypatch.setattr(adopt, "render", render)
+    monkeypatch.setattr(adopt, "prove", lambda *_: Proof(problem="it was not asked for"))
+
+
+# --- Four shapes --------------------------------------------------------------------------------
+
+EDITED = {
+    "uv_src": (
+        "src/shop/main.py",
+        "-from fastapi import FastAPI, Response, WebSocket\n"
+        "-from fastapi.middleware.cors import CORSMiddleware\n"
+        "+from fastapi import Response, WebSocket\n"
+        "+from .cors.app import CORSFastAPI\n"
+        "+from .cors.settings import CORSSettings\n"
+        '-app = FastAPI(title="Shop", version="3.2.0")\n'
+        '+app = CORSFastAPI(cors=CORSSettings.load().cors_policy(), title="Shop", version="3.2.0")\n'
+        "-app.add_middleware(\n-    CORSMiddleware,\n"
+        '-    allow_origins=["*"],\n-    allow_credentials=True,\n'
+        '-    allow_methods=["*"],\n-    allow_headers=["*"],\n-)\n',
+    ),
+    "requirements_app": (
+        "app/main.py",
+        "-from fastapi import Depends, FastAPI\n-from fastapi.middleware import Middleware\n"
+        "+from fastapi import Depends\n"
+        "-from starlette.middleware.cors import CORSMiddleware\n"
+        "+from app.cors.app import CORSFastAPI\n"
+        "+from app.cors.settings import CORSSettings\n"
+        "-app = FastAPI(\n"
+        "+app = CORSFastAPI(\n+    cors=CORSSettings.load().cors_policy(),\n"
+        "-        Middleware(\n-            CORSMiddleware,\n"
+        "-            allow_origins=settings.origins,\n"
+        '-            allow_methods=["GET", "POST"],\n'
+        '-            allow_headers=["Authorization", "Content-Type"],\n-        ),\n',
+    ),
+    "lone_main": (
+        "main.py",
+        "-from fastapi import FastAPI\n-from fastapi.middleware.cors import CORSMiddleware\n"
+        "-app = FastAPI()\n"
+        "+from lone_main.cors.app import CORSFastAPI\n"
+        "+from lone_main.cors.settings import CORSSettings\n+\n"
+        "+app = CORSFastAPI(cors=CORSSettings.load().cors_policy())\n"
+        '-app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"])\n-\n',
+    ),
+    "poetry_backend": (
+        "backend/billing/api.py",
+        "-from fastapi.middleware.cors import CORSMiddleware\n"
+        "+from billing.cors.app import CORSFastAPI\n"
+        "+from billing.cors.settings import CORSSettings\n"
+        "-    app = FastAPI(debug=testing)\n"
+        "-    app.add_middleware(CORSMiddleware, allow_origins=Config.ORIGINS,\n"
+        '-                       allow_methods=["GET", "DELETE"],\n'
+        '-                       allow_headers=["X-Tenant"], expose_headers=["X-Total-Count"],\n'
+        "-                       max_age=3600)\n"
+        "+    app = CORSFastAPI(cors=CORSSettings.load().cors_policy(), debug=testing)\n",
+    ),
+}
+# What a move may touch besides the managed folders.
+TOUCHED = re.compile(
+    r"(backend/)?(\.copier-answers\.yml|\.env\.\w+|\.gitignore|cors-adoption\.md|pyproject\.toml|"
+    r"requirements(-dev)?\.txt|lone_main/__init__\.py|(src/\w+|\w+)/cors/.+)"
+)
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_a_service_moves_in_by_one_command(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = tmp_path / name
+    service(repository, name)
+    before = snapshot(repository)
+    assert move_in(repository) == 0, capsys.readouterr().err
+    assert git(repository, "status", "--porcelain") == ""
+    assert git(repository, "branch", "--show-current").strip() == BRANCH
+
+    file, expected = EDITED[name]
+    changed = git(repository, "diff", "--name-only", "main").split()
+    assert [each for each in changed if each != file and not TOUCHED.fullmatch(each)] == []
+    diff = git(repository, "diff", "--unified=0", "main", "--", file)
+    assert "".join(re.findall(r"(?m)^[+-](?![+-]{2} ).*\n", diff)) == expected
+
+    report = next(repository.rglob("cors-adoption.md")).read_text()
+    for what in ("`cors check --all`", "`pytest tests/cors`"):
+        assert f"| {what} | passed |" in report, report
+    if name != "lone_main":
+        assert "| your tests, after | passed |" in report, report
+    assert "Not compared" not in report
+
+    assert move_in(repository) == 0
+    assert "has moved in already" in " ".join(capsys.readouterr().out.split())
+    git(repository, "switch", "--quiet", "-")
+    git(repository, "branch", "--quiet", "-D", BRANCH)
+    assert snapshot(repository) == before
+
+
+# --- Refused, or interrupted --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("adopt.survey", "adopt.propose", "adopt.Workshop.clone", "moving.Move.refuse_collisions"),
+        *(
+            "adopt.render",
+            "moving.merge_dotenv_files",
+            "moving.edit_code",
+            "moving.write_pyproject",
+        ),
+        *("moving.add_dependencies", "adopt.Workshop.commit", "adopt.prove", "adopt.as_report"),
+        "adopt.Workshop.put_in_place",
+    ],
+)
+@pytest.mark.usefixtures("quick")
+def test_interrupted_at_any_step_nothing_has_changed(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = service(tmp_path, "lone_main")
+    before = snapshot(tmp_path)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, interrupt)
+    assert move_in(folder) == 1
+    assert "as it was" in capsys.readouterr().err
+    assert snapshot(tmp_path) == before
+    monkeypatch.undo()
+    assert git(tmp_path, "worktree", "list").count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["fetch", "switch"])
+@pytest.mark.usefixtures("quick")
+def test_interrupted_while_it_takes_its_place_nothing_has_changed(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = service(tmp_path, "lone_main")
+    before, really = snapshot(tmp_path), adopt.run
+
+    def run(*arguments: str, **options: Path | None) -> None:
+        really(*arguments, **options)
+        if arguments[0] == command:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(adopt, "run", run)
+    assert move_in(folder) == 1
+    assert snapshot(tmp_path) == before
+
+
+def uncommitted(folder: Path) -> None:
+    (folder / "main.py").write_text("# mine\n" + (folder / "main.py").read_text())
+
+
+def a_branch_of_that_name(folder: Path) -> None:
+    git(folder, "branch", BRANCH)
+
+
+def a_module_in_the_way(folder: Path) -> None:
+    (folder / "tests" / "cors").mkdir(parents=True)
+    (folder / "tests" / "cors" / "test_ours.py").write_text("")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Ours")
+
+
+def an_ignored_dotenv_file(folder: Path) -> None:
+    (folder / ".gitignore").write_text(".env.*\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Ignore")
+    (folder / ".env.production").write_text("SECRET=hunter2\n")
+
+
+def no_repository(folder: Path) -> None:
+    shutil.rmtree(folder / ".git")
+
+
+def no_app(folder: Path) -> None:
+    (folder / "main.py").write_text("print('hello')\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (uncommitted, "has changes that are not committed (main.py)"),
+        (a_branch_of_that_name, f"git branch -D {BRANCH}"),
+        (a_module_in_the_way, "tests/cors is in the way"),
+        (an_ignored_dotenv_file, "mv .env.production .env.production.local"),
+        (no_repository, "git init"),
+        (no_app, "calls FastAPI(…)"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.usefixtures("quick")
+def test_a_refusal_says_what_to_do_and_changes_nothing(
+    spoil: Callable[[Path], None],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    spoil(folder)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert move_in(folder) == 1
+    printed = capsys.readouterr()
+    assert message in " ".join(printed.err.split())
+    assert "hunter2" not in printed.out + printed.err
+    unlike = {".git"} if spoil is no_repository else set()
+    assert {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not unlike & set(path.parts)
+    } == before
+
+
+def test_arguments_that_are_wrong_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert adopt.main([""]) == 2
+    assert "make adopt SERVICE=" in capsys.readouterr().err
+    assert adopt.main([str(tmp_path / "missing")]) == 2
+    folder = service(tmp_path / "orders", "lone_main")
+    (tmp_path / "answers.yml").write_text("production_origin: https://app.acme.com\n")
+    assert adopt.main([str(folder), "--answers", str(tmp_path / "answers.yml")]) == 2
+    assert "did you mean `production_origins`?" in " ".join(capsys.readouterr().err.split())
+
+
+# --- What is kept, and what a person has to do --------------------------------------------------
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_app_that_is_made_unusually_is_left_alone(tmp_path: Path) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    text = (folder / "main.py").read_text().replace("FastAPI()", "Own()")
+    own = "class Own(FastAPI):\n    pass\n\n\napp = "
+    (folder / "main.py").write_text(text.replace("app = ", own, 1))
+    git(folder, "commit", "--quiet", "-a", "-m", "Our own class")
+    assert move_in(folder) == 0
+    assert git(folder, "diff", "main", "--", "main.py") == ""
+    report = (folder / "cors-adoption.md").read_text()
+    assert "Nothing was edited in your code, because main.py:11 calls Own, not FastAPI." in report
+    assert "  from orders.cors.app import CORSFastAPI\n" in report
+    assert "Remove the CORSMiddleware in main.py, lines 15-15." in report
+
+
+@pytest.mark.usefixtures("quick")
+def test_lines_of_their_dotenv_files_stay(tmp_path: Path) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    (folder / ".env.production").write_text("# Ours\nENVIRONMENT=prod\nDATABASE_URL=sqlite://\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Our variables")
+    assert move_in(folder) == 0
+    text = (folder / ".env.production").read_text()
+    assert text == "ENVIRONMENT=production\n# Ours\nDATABASE_URL=sqlite://\n"
+    report = (folder / "cors-adoption.md").read_text()
+    assert ".env.production: its line for ENVIRONMENT gave way" in report.replace("\\_", "_")
+    assert "calls an environment 'prod'" in report
+
+
+@pytest.mark.usefixtures("quick")
+def test_answers_in_a_file_replace_those_that_are_proposed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = service(tmp_path / "orders", "uv_src")
+    (tmp_path / "answers.yml").write_text("production_origins: https://shop.acme.com\n")
+    assert move_in(folder, "--answers", str(tmp_path / "answers.yml")) == 0
+    assert "production_origins  https://shop.acme.com" in capsys.readouterr().out
+
+
+@pytest.fixture
+def adopted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A service that has moved in, with nothing run."""
+    monkeypatch.setattr(adopt, "prove", lambda *_: Proof(problem="it was not asked for"))
+    folder = service(tmp_path / "orders", "uv_src")
+    assert move_in(folder) == 0
+    yield folder
+
+
+def test_the_generated_suite_judges_an_app_without_a_factory(adopted: Path) -> None:
+    """Its middleware lets evil.net in, and only the app at the top of the module knows that."""
+    main = adopted / "src" / "shop" / "main.py"
+    text = main.read_text()
+    main.write_text(
+        text + "\n\n@app.middleware('http')\nasync def open_all(request, call_next):\n"
+        "    app.cors.allow_origins = frozenset({'https://evil.net'})\n"
+        "    return await call_next(request)\n"
+    )
+    passed = subprocess.run(
+        [sys.executable, "-m", "shop.cors", "check", "--all"],
+        cwd=adopted,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert passed.returncode == 0, passed.stdout
+    main.write_text(
+        text.replace("CORSFastAPI(cors=", "FastAPI(")
+        .replace("CORSSettings.load().cors_policy(), ", "")
+        .replace("from fastapi import", "from fastapi import FastAPI,")
+    )
+    suite = run_suite(adopted, "tests/cors", "-x")
+    assert suite.returncode == 1
+    assert "CORS034" in suite.stdout or "CORSFastAPI" in suite.stdout
