@@ -3,9 +3,8 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,7 +14,7 @@ import pytest
 from moving import Move
 from proof import Proof
 
-from .project import clean_environment, git, run_suite
+from .project import clean_environment, git, run, run_suite
 
 SERVICES = Path(__file__).with_name("adopt")
 BRANCH = adopt.BRANCH
@@ -74,7 +73,8 @@ EDITED = {
         "+from .cors.app import CORSFastAPI\n"
         "+from .cors.settings import CORSSettings\n"
         '-app = FastAPI(title="Shop", version="3.2.0")\n'
-        '+app = CORSFastAPI(cors=CORSSettings.load().cors_policy(), title="Shop", version="3.2.0")\n'
+        "+app = CORSFastAPI(cors=CORSSettings.load().cors_policy(), "
+        'title="Shop", version="3.2.0")\n'
         "-app.add_middleware(\n-    CORSMiddleware,\n"
         '-    allow_origins=["*"],\n-    allow_credentials=True,\n'
         '-    allow_methods=["*"],\n-    allow_headers=["*"],\n-)\n',
@@ -324,38 +324,18 @@ def test_answers_in_a_file_replace_those_that_are_proposed(
     assert "production_origins  https://shop.acme.com" in capsys.readouterr().out
 
 
-@pytest.fixture
-def adopted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A service that has moved in, with nothing run."""
+def test_the_generated_suite_refuses_the_old_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where no edit was made, and nobody wrote the three lines."""
     monkeypatch.setattr(adopt, "prove", lambda *_: Proof(problem="it was not asked for"))
     folder = service(tmp_path / "orders", "uv_src")
     assert move_in(folder) == 0
-    yield folder
-
-
-def test_the_generated_suite_judges_an_app_without_a_factory(adopted: Path) -> None:
-    """Its middleware lets evil.net in, and only the app at the top of the module knows that."""
-    main = adopted / "src" / "shop" / "main.py"
-    text = main.read_text()
-    main.write_text(
-        text + "\n\n@app.middleware('http')\nasync def open_all(request, call_next):\n"
-        "    app.cors.allow_origins = frozenset({'https://evil.net'})\n"
-        "    return await call_next(request)\n"
-    )
-    passed = subprocess.run(
-        [sys.executable, "-m", "shop.cors", "check", "--all"],
-        cwd=adopted,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert passed.returncode == 0, passed.stdout
-    main.write_text(
-        text.replace("CORSFastAPI(cors=", "FastAPI(")
-        .replace("CORSSettings.load().cors_policy(), ", "")
-        .replace("from fastapi import", "from fastapi import FastAPI,")
-    )
-    suite = run_suite(adopted, "tests/cors", "-x")
+    git(folder, "checkout", "main", "--", "src/shop/main.py")
+    suite = run_suite(folder, "tests/cors/test_configuration.py", "tests/cors/test_allowed.py")
     assert suite.returncode == 1
-    assert "CORS034" in suite.stdout or "CORSFastAPI" in suite.stdout
+    assert "CORSFastAPI" in suite.stdout
+    checked = run(folder, "python", "-m", "shop.cors", "check", "-e", "production")
+    assert checked.returncode == 1
+    assert "CORS034 error" in checked.stdout
+    assert "is not a CORSFastAPI" in checked.stdout

@@ -358,3 +358,35 @@ def test_the_new_suite_fails_on_the_code_before_the_fix(
     shutil.copytree(tmp_path / "before", managed)
     flawed = run_suite(service.folder, "-k", fix.test, "tests/cors")
     assert flawed.returncode == 1, f"{fix.sentence}: {flawed.stdout}"
+
+
+@pytest.mark.parametrize("package_path", ["src/shop", "shop", "backend/src/shop"])
+def test_a_service_that_moved_in_gets_updates(
+    workshop: Workshop, tmp_path: Path, package_path: str
+) -> None:
+    """Wherever its package is: what is managed and the dotenv files, and nothing else."""
+    place = {"adopt": True, "package_name": "shop", "package_path": package_path}
+    answers, folder = example("spa-cookies") | place, tmp_path / "service"
+    workshop.copy(folder, NEXT, answers)
+    managed = set(files(folder))
+    own = ("main.py", "README.md", "pyproject.toml", ".gitignore", "tests/conftest.py")
+    for name in (*own, f"{package_path}/main.py", f"{package_path}/settings.py"):
+        (folder / name).write_text("# ours\n")
+    with (folder / ".env.production").open("a") as file:
+        file.write("DATABASE_URL=sqlite://\n")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit_all(folder, "Move in")
+    before = files(folder)
+    workshop.update(Service(folder, "shop"), LATER, "inline")
+    after, fresh = files(folder), files(workshop.rendered(LATER, frozen(answers)))
+    assert set(after) == set(before)
+    assert set(fresh) == managed
+    production = after.pop(".env.production")
+    assert {name: after[name] for name in fresh if name in after} == {
+        name: text for name, text in fresh.items() if name != ".env.production"
+    }
+    assert {name: after[name] for name in before.keys() - managed} == {
+        name: b"# ours\n" for name in before.keys() - managed
+    }
+    assert lines(production) == lines(fresh[".env.production"]) + lines(b"DATABASE_URL=sqlite://")
+    assert b"Revised." in after[f"{package_path}/cors/policy.py"]
