@@ -11,6 +11,7 @@ Exit status: 0 moved in, or had moved in before; 1 refused or interrupted, with 
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tempfile import TemporaryDirectory
 import yaml
 from copier import run_copy
 from copier.errors import CopierError, DirtyLocalWarning
-from moving import ANSWERS_FILE, Move, RefusedError, move_in
+from moving import ANSWERS_FILE, OTHER_ANSWERS_FILE, Move, RefusedError, move_in
 from new import (
     TEMPLATE,
     MisuseError,
@@ -85,12 +86,15 @@ def refuse_unsafe_repository(repository: Path) -> None:
 
 def has_moved_in(found: Survey) -> bool:
     """Whether the service has the policy already."""
-    file = found.folder / ANSWERS_FILE
-    try:
-        answers = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except (OSError, ValueError, yaml.YAMLError):
-        return False
-    return isinstance(answers, dict) and "development_origins" in answers
+    for name in (ANSWERS_FILE, OTHER_ANSWERS_FILE):
+        file = found.folder / name
+        try:
+            answers = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        if isinstance(answers, dict) and "development_origins" in answers:
+            return True
+    return False
 
 
 # --- Asking -----------------------------------------------------------------------------------
@@ -158,8 +162,9 @@ def render(move: Move, *, ask: bool, address: str) -> None:
             overwrite=True,
             quiet=True,
             vcs_ref=release_commit(),
+            answers_file=move.answers_file,
         )
-    recorded = yaml.safe_load((move.folder / ANSWERS_FILE).read_text(encoding="utf-8"))
+    recorded = yaml.safe_load((move.folder / move.answers_file).read_text(encoding="utf-8"))
     move.answers |= {name: answer for name, answer in recorded.items() if name[0] != "_"}
 
 
@@ -217,6 +222,8 @@ def run(*arguments: str, folder: Path | None = None) -> None:
     done = subprocess.run(
         ["git", *arguments],
         cwd=folder,
+        # A clone needs no large files.
+        env={**os.environ, "GIT_LFS_SKIP_SMUDGE": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -243,6 +250,8 @@ def adopt(found: Survey, proposal: Proposal, *, ask: bool, python: str, address:
         render(move, ask=ask, address=address)
         move.refuse_ignored_dotenv_files()
         move_in(move)
+        managed = (f"{move.package_path}/cors", "tests/cors", move.answers_file)
+        run("add", "--force", *managed, folder=move.folder)
         workshop.commit("Adopt the CORS policy of the template")
         print(wrapped("Comparing both apps, and running the tests. This can take minutes."))
         report = move.folder / REPORT

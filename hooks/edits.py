@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ class SourceFile:
     data: bytes = field(init=False)
     tree: ast.Module = field(init=False)
     replacements: list[tuple[int, int, bytes]] = field(default_factory=list)
+    # What is taken out, for those who ask what is used no more.
+    removed: list[ast.AST] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.data = self.path.read_bytes()
@@ -55,6 +57,7 @@ class SourceFile:
         """Return the span of the whole lines around a span."""
         first = self.data.rfind(b"\n", 0, start) + 1
         last = self.data.find(b"\n", end)
+        first = max(first, self._mark)
         return first, len(self.data) if last < 0 else last + 1
 
     def indent(self, position: int) -> bytes:
@@ -83,10 +86,6 @@ class SourceFile:
             raise CannotEditError(f"the edited file would not be Python: {error.msg}") from None
         return result
 
-    def save(self) -> None:
-        """Write the result."""
-        self.path.write_bytes(self.checked())
-
     # --- Removing -----------------------------------------------------------------------------
 
     def remove_statement(self, node: ast.stmt) -> None:
@@ -108,6 +107,10 @@ class SourceFile:
         before, after = self.data[first:start], self.data[end:last]
         if before.strip() or not re.fullmatch(rb"[ \t]*(#[^\n]*)?\r?\n?", after):
             raise CannotEditError(f"another statement is on its line {node.lineno}")
+        # Of the blank lines above and below, one is left over.
+        above = re.search(rb"\n([ \t]*\r?\n)\Z", self.data[:first])
+        if above and not self.data[last:].partition(b"\n")[0].strip():
+            first -= len(above[1])
         self.replace(first, last, b"")
 
     def block_of(self, node: ast.stmt) -> tuple[list[ast.stmt], Any]:
@@ -119,42 +122,48 @@ class SourceFile:
                     return body, owner
         raise CannotEditError(f"line {node.lineno} is in no block")
 
-    def remove_item(self, items: list[ast.expr] | list[ast.alias], index: int) -> None:
-        """Remove an item of a list with commas, and its lines where it has lines of its own."""
-        start, end = self.span(items[index])
-        comma = re.match(rb"\s*,", self.data[end:])
-        if comma:
-            end += comma.end()
-        elif index:
-            start = self.span(items[index - 1])[1]
-        first, last = self.line_span(start, end)
-        alone = not self.data[first:start].strip() and not self.data[end:last].strip()
-        if alone and comma:
-            self.replace(first, last, b"")
-            return
-        rest = re.match(rb"[ \t]+(?=\S)", self.data[end:]) if comma else None
-        self.replace(start, end + (rest.end() if rest else 0), b"")
+    def remove_items(self, items: Sequence[ast.expr | ast.alias], indexes: Iterable[int]) -> None:
+        """Remove items of a list with commas, and the lines that they have to themselves."""
+        removed = sorted(indexes)
+        while removed:
+            run = [removed.pop(0)]
+            while removed and removed[0] == run[-1] + 1:
+                run.append(removed.pop(0))
+            start, end = self.span(items[run[0]])[0], self.span(items[run[-1]])[1]
+            comma = re.match(rb"\s*,", self.data[end:])
+            if comma:
+                end += comma.end()
+            elif run[0]:
+                start = self.span(items[run[0] - 1])[1]
+            first, last = self.line_span(start, end)
+            is_alone = not self.data[first:start].strip() and not self.data[end:last].strip()
+            if is_alone and comma:
+                start, end = first, last
+            elif comma:
+                blank = re.match(rb"[ \t]*(?=\S)", self.data[end:])
+                end += blank.end() if blank else 0
+            self.replace(start, end, b"")
 
-    def remove_unused_import(self, name: str, ignoring: Iterable[ast.AST] = ()) -> None:
-        """Remove the import of a name that only the ignored nodes use."""
-        ignored = {id(inner) for node in ignoring for inner in ast.walk(node)}
+    def remove_unused_imports(self, names: Iterable[str]) -> None:
+        """Remove the imports of names that only `removed` nodes use."""
+        gone = {id(inner) for node in self.removed for inner in ast.walk(node)}
+        used = set()
         for node in ast.walk(self.tree):
-            is_use = isinstance(node, ast.Name) and node.id == name and id(node) not in ignored
-            # `__all__ = ["FastAPI"]`, `"FastAPI"` as an annotation
-            is_text = isinstance(node, ast.Constant) and node.value == name
-            if is_use or is_text:
-                return
+            if isinstance(node, ast.Name) and id(node) not in gone:
+                used.add(node.id)
+            # `__all__ = ["FastAPI"]`, and `"FastAPI"` as an annotation
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                used.add(node.value)
+        unused = {*names} - used
         for statement in self.tree.body:
-            names = getattr(statement, "names", [])
             if not isinstance(statement, ast.ImportFrom):
                 continue
-            for index, alias in enumerate(names):
-                if (alias.asname or alias.name) != name:
-                    continue
-                if len(names) == 1:
-                    self.remove_statement(statement)
-                else:
-                    self.remove_item(names, index)
+            found = [(each.asname or each.name) in unused for each in statement.names]
+            if all(found):
+                self.remove_statement(statement)
+            else:
+                indexes = (index for index, is_found in enumerate(found) if is_found)
+                self.remove_items(statement.names, indexes)
 
     # --- Adding -------------------------------------------------------------------------------
 
@@ -254,19 +263,24 @@ def enforce(file: SourceFile, line: int, package: str, *, own: bool) -> None:
     file.add_argument(call, b"cors=CORSSettings.load().cors_policy()", b"CORSFastAPI")
     imports = [("cors.app", "CORSFastAPI"), ("cors.settings", "CORSSettings")]
     file.add_imports(package, imports, own=own)
-    file.remove_unused_import("FastAPI", [call.func])
+    file.removed.append(call.func)
 
 
-def remove_policy(file: SourceFile, line: int, how: str) -> ast.AST:
-    """Remove a CORSMiddleware that `add_middleware(…)` or `Middleware(…)` adds; return its node."""
+def remove_policy(file: SourceFile, line: int, how: str) -> None:
+    """Remove a CORSMiddleware that `add_middleware(…)` or `Middleware(…)` adds."""
     call = call_at(file, line, how)
-    if how == "add_middleware":
-        for node in ast.walk(file.tree):
-            if isinstance(node, ast.Expr) and node.value is call:
-                file.remove_statement(node)
-                return node
+    file.removed.append(call)
     for node in ast.walk(file.tree):
+        if how == "add_middleware" and isinstance(node, ast.Expr) and node.value is call:
+            file.remove_statement(node)
+            return
         if isinstance(node, ast.List) and call in node.elts:
-            file.remove_item(node.elts, node.elts.index(call))
-            return call
+            file.remove_items(node.elts, [node.elts.index(call)])
+            return
     raise CannotEditError(f"line {line} adds it in an unusual way")
+
+
+def finish(file: SourceFile) -> bytes:
+    """Remove the imports that are used no more; return what the file is to hold."""
+    file.remove_unused_imports(("FastAPI", "CORSMiddleware", "Middleware"))
+    return file.checked()

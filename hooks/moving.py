@@ -16,10 +16,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from edits import CannotEditError, SourceFile, enforce, remove_policy
+from edits import CannotEditError, SourceFile, enforce, finish, remove_policy
 from survey import App, OldPolicy, Survey, git
 
 ANSWERS_FILE = ".copier-answers.yml"
+# Where a service is made from another template, whose answers are in the former.
+OTHER_ANSWERS_FILE = ".copier-answers.cors.yml"
 DAYS_OF_REPORTS = 14
 # What the rendered pyproject.toml has: what a service needs, and what its tests and tools need.
 DEPENDENCIES = ("publicsuffixlist>=1.0", "pydantic-settings>=2.11", "starlette>=1.7")
@@ -56,6 +58,18 @@ class Move:
     def package_path(self) -> str:
         """Its folder, seen from the service's."""
         return str(self.answers["package_path"])
+
+    @property
+    def answers_file(self) -> str:
+        """The file that records the answers."""
+        is_taken = (self.before / ANSWERS_FILE).exists()
+        return OTHER_ANSWERS_FILE if is_taken else ANSWERS_FILE
+
+    @property
+    def old_variables(self) -> list[str]:
+        """The variables that the old policies were read from."""
+        values = (value for each in self.found.policies for value in each.arguments.values())
+        return [*dict.fromkeys(name for value in values for name in value.variables)]
 
     @property
     def environments(self) -> list[str]:
@@ -130,11 +144,18 @@ def merge_dotenv_files(move: Move) -> None:
             variable = re.match(r"\s*(?:export\s+)?(\w+)\s*=", line)
             if variable and variable[1].upper() in taken:
                 move.done.append(f"{name}: its line for {variable[1]} gave way to the policy's.")
+            elif variable and is_refused(variable[1].upper(), move.old_variables):
+                move.done.append(f"{name}: its line for {variable[1]} is gone; nothing reads it.")
             else:
                 own.append(line)
         file.write_text(rendered + "\n".join(own).strip("\n") + "\n", encoding="utf-8")
     names = ", ".join(f".env.{name}" for name in move.environments)
     move.done.append(f"{names}: the policy of each environment.")
+
+
+def is_refused(name: str, old_variables: Iterable[str]) -> bool:
+    """Whether a variable of the old policy would keep the service from starting (CORS030)."""
+    return name.startswith("CORS_") and name in old_variables
 
 
 def report_writes_first(move: Move) -> None:
@@ -231,27 +252,46 @@ def edit_code(move: Move) -> None:
             raise CannotEditError("the code that makes the app was not found")
         if app.call != "FastAPI":
             raise CannotEditError(f"{app.place} calls {app.call}, not FastAPI")
-        removed = [(each, remove_old(move, files, each)) for each in move.found.policies]
+        for policy in move.found.policies:
+            remove_old(move, files, policy)
         file = opened(move, files, app.place.file)
         own = Path(app.place.file).parent.as_posix() == move.package_path
         enforce(file, app.place.line, move.package, own=own)
-        for policy, node in removed:
-            file = files[policy.place.file]
-            for name in ("CORSMiddleware", "Middleware"):
-                file.remove_unused_import(name, [node])
-        for file in files.values():
-            file.checked()
+        results = {file.path: finish(file) for file in files.values()}
     except (CannotEditError, SyntaxError) as error:
         edit_by_hand(move, app, f"{error}")
         return
-    for file in files.values():
-        file.save()
+    for path, result in results.items():
+        path.write_bytes(result)
     move.done.append(f"{app.place}: the app is a CORSFastAPI with the policy of its environment.")
-    for policy, _ in removed:
+    for policy in move.found.policies:
         lines = f"{policy.place.line}-{policy.place.end_line}"
         move.done.append(f"{policy.place.file}, lines {lines}: the old CORSMiddleware is removed.")
-    for text in left_over(removed):
-        move.by_hand.append(text)
+    name_leftovers(move)
+
+
+def name_leftovers(move: Move) -> None:
+    """Say what nothing may use any more: names and variables of the old policies."""
+    for policy in move.found.policies:
+        value = policy.arguments.get("allow_origins")
+        if value and value.source and not value.source.startswith(("[", "(", '"')):
+            variables = f" and the variable {', '.join(value.variables)}" if value.variables else ""
+            move.by_hand.append(
+                f"Remove {value.source}{variables} if nothing else uses it: the policy in "
+                f"{policy.place.file} did."
+            )
+    taken = (move.folder / ".env.development").read_text(encoding="utf-8")
+    for name in move.old_variables:
+        if f"\n{name}=" in taken:
+            move.by_hand.append(
+                f"{name} is a variable of the policy, too. Where the process has it, it replaces "
+                "the line of the dotenv file: compare them."
+            )
+        elif is_refused(name, move.old_variables):
+            move.by_hand.append(
+                f"Take {name} out of the process and of .env files where the service is deployed: "
+                "nothing reads it any more, and with it the service does not start (CORS030)."
+            )
 
 
 def opened(move: Move, files: dict[str, SourceFile], name: str) -> SourceFile:
@@ -261,25 +301,11 @@ def opened(move: Move, files: dict[str, SourceFile], name: str) -> SourceFile:
     return files[name]
 
 
-def remove_old(move: Move, files: dict[str, SourceFile], policy: OldPolicy) -> Any:
+def remove_old(move: Move, files: dict[str, SourceFile], policy: OldPolicy) -> None:
     """Remove an old policy. Raises CannotEditError where that needs a person."""
     if policy.how == "wrapped":
         raise CannotEditError(f"{policy.place} wraps the app in a CORSMiddleware")
-    return remove_policy(opened(move, files, policy.place.file), policy.place.line, policy.how)
-
-
-def left_over(removed: Iterable[tuple[OldPolicy, Any]]) -> list[str]:
-    """Return what nothing may use any more: settings of the old policy."""
-    found = []
-    for policy, _ in removed:
-        value = policy.arguments.get("allow_origins")
-        if value and value.source and not value.source.startswith(("[", "(", '"')):
-            variables = f" and the variable {', '.join(value.variables)}" if value.variables else ""
-            found.append(
-                f"Remove {value.source}{variables} if nothing else uses it: the policy in "
-                f"{policy.place.file} did."
-            )
-    return found
+    remove_policy(opened(move, files, policy.place.file), policy.place.line, policy.how)
 
 
 def edit_by_hand(move: Move, app: App | None, reason: str) -> None:

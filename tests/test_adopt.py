@@ -9,7 +9,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import adopt
-import moving
 import pytest
 from moving import Move
 from proof import Proof
@@ -56,7 +55,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         code.write_text("")
         for name in move.environments:
             (move.folder / f".env.{name}").write_text(f"ENVIRONMENT={name}\n")
-        (move.folder / moving.ANSWERS_FILE).write_text("development_origins: ''\n")
+        (move.folder / "tests" / "cors").mkdir(parents=True)
+        (move.folder / "tests" / "cors" / "__init__.py").write_text("")
+        (move.folder / move.answers_file).write_text("development_origins: ''\n")
 
     monkeypatch.setattr(adopt, "render", render)
     monkeypatch.setattr(adopt, "prove", lambda *_: Proof(problem="it was not asked for"))
@@ -312,6 +313,31 @@ def test_lines_of_their_dotenv_files_stay(tmp_path: Path) -> None:
     report = (folder / "cors-adoption.md").read_text()
     assert ".env.production: its line for ENVIRONMENT gave way" in report.replace("\\_", "_")
     assert "calls an environment 'prod'" in report
+
+
+@pytest.mark.usefixtures("quick")
+def test_variables_that_would_stop_the_start_are_named(tmp_path: Path) -> None:
+    folder = service(tmp_path / "ledger", "requirements_app")
+    (folder / ".env.staging").write_text("CORS_ORIGINS=https://staging.acme.com\nDEBUG=1\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Our variables")
+    assert move_in(folder) == 0
+    assert (folder / ".env.staging").read_text() == "ENVIRONMENT=staging\nDEBUG=1\n"
+    report = (folder / "cors-adoption.md").read_text().replace("\\_", "_")
+    assert "Take CORS_ORIGINS out of the process" in report
+    assert "`https://staging.acme.com`" in report
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_answers_to_another_template_stay(tmp_path: Path) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    (folder / ".copier-answers.yml").write_text("_src_path: gh:acme/template\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "From another template")
+    assert move_in(folder) == 0
+    assert git(folder, "diff", "main", "--", ".copier-answers.yml") == ""
+    assert (folder / ".copier-answers.cors.yml").exists()
+    assert move_in(folder) == 0
 
 
 @pytest.mark.usefixtures("quick")
