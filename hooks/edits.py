@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from expressions import parse
+
 LINE_LENGTH = 88
 CORS_NAMES = frozenset({"CORSMiddleware"})
 
@@ -28,7 +30,7 @@ class SourceFile:
 
     def __post_init__(self) -> None:
         self.data = self.path.read_bytes()
-        self.tree = ast.parse(self.data.decode("utf-8-sig"))
+        self.tree = parse(self.data.decode("utf-8-sig"))
         starts = [0]
         for line in self.data.splitlines(keepends=True):
             starts.append(starts[-1] + len(line))
@@ -81,7 +83,7 @@ class SourceFile:
         """Return the result. Raises CannotEditError if it were not Python."""
         result = self.result()
         try:
-            ast.parse(result.decode("utf-8-sig"))
+            parse(result.decode("utf-8-sig"))
         except SyntaxError as error:
             raise CannotEditError(f"the edited file would not be Python: {error.msg}") from None
         return result

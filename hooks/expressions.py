@@ -74,6 +74,20 @@ def split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
+# Python 3.14 takes `except A, B:` without the parentheses that the Python which reads it may want.
+EXCEPT_WITHOUT_PARENTHESES = re.compile(
+    r"(?m)^([ \t]*except\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)",
+)
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a module. In newer Python's `except A, B:`, positions to the right of A are not kept."""
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        return ast.parse(EXCEPT_WITHOUT_PARENTHESES.sub(r"\1(\2)\3", text))
+
+
 @dataclass(frozen=True, eq=False)
 class Module:
     """A parsed file. `name` is its path relative to the service's folder."""
@@ -129,6 +143,8 @@ class Reader:
         self.folders = folders
         self._modules: dict[Path, Module | None] = {}
         self.unread: dict[str, str] = {}
+        # What could not be parsed, for those who look for words in it.
+        self.texts: dict[str, str] = {}
         self._variables: list[str] = []
 
     # --- Modules ------------------------------------------------------------------------------
@@ -143,12 +159,13 @@ class Reader:
         name = relative(path, self.root)
         try:
             text = path.read_bytes().decode("utf-8-sig")
-            return Module(path, name, text, ast.parse(text))
+            return Module(path, name, text, parse(text))
         except UnicodeDecodeError:
             self.unread[name] = "is not UTF-8 text"
         except OSError as error:
             self.unread[name] = f"cannot be read ({error.strerror})"
         except SyntaxError as error:
+            self.texts[name] = text
             self.unread[name] = f"is not valid Python: {error.msg}, line {error.lineno}"
         except (ValueError, RecursionError) as error:
             self.unread[name] = f"cannot be parsed: {error}"

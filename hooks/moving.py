@@ -382,7 +382,9 @@ def add_dependencies(move: Move) -> None:
     """Add what the policy and its tests need, by the service's own manager."""
     manager, name = move.found.manager, move.found.dependency_file
     if manager in ("uv", "pyproject", "pdm"):
-        with_uv(move, locked=manager == "uv" and (move.folder / "uv.lock").exists())
+        top = git(move.folder, "rev-parse", "--show-toplevel").stdout.strip()
+        locks = (move.folder / "uv.lock", Path(top, "uv.lock"))
+        with_uv(move, locked=manager == "uv" and any(lock.exists() for lock in locks))
         if manager == "pdm":
             move.by_hand.append("pdm.lock is not up to date: pdm lock")
     elif manager == "poetry":

@@ -103,12 +103,15 @@ def credentials(found: Survey, policies: list[OldPolicy], proposal: Proposal) ->
     listed = [policy for policy in allowed if not policy.allows_everybody]
     cookies = bool(listed or (found.cookies and (allowed or not policies)))
     if allowed and not found.cookies:
-        where = allowed[0].place
-        kept = "It stays allowed" if cookies else "It is not allowed any more"
+        kept = (
+            "That stays so. A bearer token in the Authorization header does not need it: answer "
+            "credentials=bearer if your front ends use nothing else."
+            if cookies
+            else "So they are not allowed any more. A bearer token in the Authorization header "
+            "needs none: answer credentials=cookies if there are cookies all the same."
+        )
         proposal.note(
-            f"{where} allows credentials, but no code here sets a cookie. {kept}. A bearer token "
-            "in the Authorization header does not need it: answer credentials=bearer if that is "
-            "all your front ends use."
+            f"{allowed[0].place} allows credentials, but no code here sets a cookie. {kept}"
         )
     if found.cookies and policies and not allowed:
         proposal.note(
@@ -144,6 +147,11 @@ def sort_origins(found: Survey, policies: list[OldPolicy], proposal: Proposal) -
                 f"{policy.place}: allow_origins={value.source}{variables} is known only when the "
                 f"service runs. Compare production_origins with what production has.{seen}"
             )
+        elif value is not None and value.variables:
+            proposal.note(
+                f"{policy.place} takes its origins from {', '.join(value.variables)}. What the code "
+                "and dotenv files say is proposed: compare it with what each deployment sets."
+            )
         if policy.origin_regex and policy.origin_regex not in (".*", "^.*$", ".+"):
             proposal.note(
                 f"{policy.place}: allow_origin_regex={policy.origin_regex} is not kept. List the "
@@ -159,9 +167,9 @@ def open_to_everybody(policy: OldPolicy, proposal: Proposal) -> None:
         proposal.answers["public_paths"] = ""
         proposal.note(
             f"{policy.place} let every site in the world call"
-            f"{' with the cookies of your users' if policy.credentials else ''}. That cannot be "
-            "kept beside cookies. Which front ends are yours? Until production_origins lists "
-            "them, browsers block them there."
+            f"{', with the cookies of your users' if policy.credentials else ''}. That is not "
+            "kept. Which front ends are yours? Until production_origins lists them, browsers block "
+            "them there."
         )
         return
     proposal.answers["public_paths"] = "/"

@@ -236,8 +236,10 @@ def survey(folder: Path) -> Survey:
     code = [module for module in modules if not is_test(Path(module.name))]
     policies = tuple(policy for module in code for policy in policies_in(reader, module))
     settings = find_settings(reader, code)
-    manager, dependency_file = dependencies(given)
+    manager, dependency_file = dependencies(given, repository)
     traits = Traits(code)
+    for name, text in reader.texts.items():
+        traits.look_at_unparsed(name, text)
     return Survey(
         folder=given,
         repository=repository,
@@ -261,7 +263,9 @@ def survey(folder: Path) -> Survey:
         websockets=tuple(traits.websockets),
         mounts=tuple(dict.fromkeys(traits.mounts)),
         methods=tuple(sorted(traits.methods)),
-        environment_names=environment_names(reader, modules, settings, paths),
+        environment_names=environment_names(
+            reader, modules, settings, [*paths, *files_at_top(repository, given)]
+        ),
         unread=dict(reader.unread),
     )
 
@@ -311,6 +315,13 @@ def top_of_repository(folder: Path) -> Path | None:
         if (each / ".git").exists():
             return each
     return None
+
+
+def files_at_top(repository: Path | None, folder: Path) -> list[Path]:
+    """Return the files at the top of the repository, for a service in a folder below it."""
+    if repository is None or repository == folder:
+        return []
+    return [path for path in sorted(repository.iterdir()) if path.is_file()]
 
 
 def is_test(path: Path) -> bool:
@@ -451,9 +462,8 @@ def stated_entrypoints(
         module, _, attribute = str(text).partition(":")
         if module:
             yield Entrypoint(module, attribute or "app", "pyproject.toml")
-    candidates = [path for path in paths if is_command_file(path)]
-    if repository and repository != folder:
-        candidates += [path for path in sorted(repository.iterdir()) if is_command_file(path)]
+    every = [*paths, *files_at_top(repository, folder)]
+    candidates = [path for path in every if is_command_file(path)]
     for path in sorted(candidates, key=lambda each: COMMAND_FILES.index(kind_of(each))):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -771,6 +781,17 @@ class Traits:
                     values = (getattr(each, "value", "") for each in keyword.value.elts)
                     self.methods |= {str(value).upper() for value in values if value}
 
+    def look_at_unparsed(self, name: str, text: str) -> None:
+        """Note words of a file that could not be parsed."""
+        if is_test(Path(name)):
+            return
+        for number, line in enumerate(text.splitlines(), 1):
+            place = Place(name, number, number)
+            if re.search(rf"\b({'|'.join(BEARER)})\(|[\"']authorization[\"']", line, re.IGNORECASE):
+                self.bearer.append(place)
+            if re.search(r"\bset_cookie\(|\bSessionMiddleware\b", line):
+                self.cookies.append(place)
+
     def look_at_text(self, module: Module, node: ast.Constant, text: str) -> None:
         """Note a header name."""
         if text.lower() == "authorization":
@@ -793,14 +814,16 @@ def toml(path: Path, reader: Reader) -> dict[str, Any]:
         return {}
 
 
-def dependencies(folder: Path) -> tuple[str, str]:
+def dependencies(folder: Path, repository: Path | None) -> tuple[str, str]:
     """Return the dependency manager, and the file that lists what the service needs."""
     try:
         text = (folder / "pyproject.toml").read_text(encoding="utf-8")
     except (OSError, ValueError):
         text = ""
     has = {name for name in PROJECT_LOCKS if (folder / name).exists()}
-    if "uv.lock" in has or re.search(r"(?m)^\[tool\.uv\b", text):
+    # A workspace has its lock at the top.
+    is_member = bool(text and repository and (repository / "uv.lock").exists())
+    if "uv.lock" in has or is_member or re.search(r"(?m)^\[tool\.uv\b", text):
         return "uv", "pyproject.toml"
     if "poetry.lock" in has or re.search(r"(?m)^\[tool\.poetry\b", text):
         return "poetry", "pyproject.toml"
