@@ -74,18 +74,18 @@ def split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-# Python 3.14 takes `except A, B:` without the parentheses that the Python which reads it may want.
-EXCEPT_WITHOUT_PARENTHESES = re.compile(
-    r"(?m)^([ \t]*except\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)",
-)
+# Newer Python than the one that reads it: 3.14 takes `except A, B:`, 3.12 `type A = B`.
+EXCEPT_WITHOUT_PARENTHESES = re.compile(r"(?m)^([ \t]*except\s+)([\w.]+(?:\s*,\s*[\w.]+)+)(\s*:)")
+TYPE_STATEMENT = re.compile(r"(?m)^type (\w+) =")
 
 
 def parse(text: str) -> ast.Module:
-    """Parse a module. In newer Python's `except A, B:`, positions to the right of A are not kept."""
+    """Parse a module, also one in newer Python. Positions in the lines of the latter may be off."""
     try:
         return ast.parse(text)
     except SyntaxError:
-        return ast.parse(EXCEPT_WITHOUT_PARENTHESES.sub(r"\1(\2)\3", text))
+        text = EXCEPT_WITHOUT_PARENTHESES.sub(r"\1(\2)\3", text)
+        return ast.parse(TYPE_STATEMENT.sub(r"\1 =", text))
 
 
 @dataclass(frozen=True, eq=False)

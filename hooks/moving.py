@@ -410,8 +410,14 @@ def runs(move: Move, *command: str) -> str:
     done = subprocess.run(
         command, cwd=move.folder, env=kept, capture_output=True, text=True, check=False, timeout=600
     )
-    last = (done.stderr.strip() or done.stdout.strip() or "it failed").splitlines()[-1]
-    return last if done.returncode else ""
+    return said(done.stderr or done.stdout) if done.returncode else ""
+
+
+def said(text: str) -> str:
+    """Return the line that says what failed: the first error, or else the last line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = (line for line in lines if line.lower().startswith(("error", "no solution")))
+    return next(errors, lines[-1] if lines else "it failed").rstrip(".")
 
 
 def with_uv(move: Move, *, locked: bool) -> None:
@@ -419,12 +425,11 @@ def with_uv(move: Move, *, locked: bool) -> None:
     uv = program("uv")
     how = ("--no-sync",) if locked else ("--frozen",)
     commands = (("add", *DEPENDENCIES), ("add", "--dev", *FOR_DEVELOPMENT))
-    failed = "uv is not installed" if not uv else ""
+    failed, unlocked = "" if uv else "uv is not installed", ""
     for command in commands if uv else ():
         failed = runs(move, uv, *command, *how)
         if failed and locked:
-            failed = runs(move, uv, *command, "--frozen")
-            move.by_hand.append("uv.lock is not up to date, as uv could not solve it: uv lock")
+            unlocked, failed = failed, runs(move, uv, *command, "--frozen")
         if failed:
             break
     if failed:
@@ -434,6 +439,8 @@ def with_uv(move: Move, *, locked: bool) -> None:
         )
         return
     move.done.append("pyproject.toml: dependencies, by `uv add`.")
+    if unlocked:
+        move.by_hand.append(f"uv.lock is not up to date ({unlocked}): uv lock")
 
 
 def quoted(names: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compare import App, as_markdown, compare
-from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program
+from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program, said
 
 SECONDS = 900
 SUITE = "tests/cors"
@@ -116,7 +116,8 @@ def environment(move: Move) -> tuple[str, str]:
         if made.passed:
             made = command(folder, *install, *requirements(move))
     if not made.passed:
-        return "", f"the service's environment could not be made: {made.last}"
+        why = said("\n".join(made.tail))
+        return "", f"The service's environment could not be made ({why})"
     return str(python), ""
 
 

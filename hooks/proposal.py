@@ -149,8 +149,8 @@ def sort_origins(found: Survey, policies: list[OldPolicy], proposal: Proposal) -
             )
         elif value is not None and value.variables:
             proposal.note(
-                f"{policy.place} takes its origins from {', '.join(value.variables)}. What the code "
-                "and dotenv files say is proposed: compare it with what each deployment sets."
+                f"{policy.place} takes its origins from {', '.join(value.variables)}. What the "
+                "code and dotenv files say is proposed. Compare it with what each deployment sets."
             )
         if policy.origin_regex and policy.origin_regex not in (".*", "^.*$", ".+"):
             proposal.note(

@@ -128,8 +128,10 @@ def proven(move: Move, proof: Proof) -> Iterator[str]:
     if proof.problem:
         yield "## Not compared"
         yield ""
-        yield f"{escaped(proof.problem)}. So who could call before and can now was not compared, "
-        yield "and neither `cors check` nor any test ran. Run them yourself:"
+        yield (
+            f"{escaped(proof.problem)}. So who could call before and can now was not compared, and "
+            "neither `cors check` nor any test ran. Run them yourself:"
+        )
         yield ""
         yield "```sh"
         yield f"python -m {move.package}.cors check --all"
