@@ -25,6 +25,12 @@ OTHER_ANSWERS_FILE = ".copier-answers.cors.yml"
 DAYS_OF_REPORTS = 14
 # What the rendered pyproject.toml has: what a service needs, and what its tests and tools need.
 DEPENDENCIES = ("publicsuffixlist>=1.0", "pydantic-settings>=2.11", "starlette>=1.7")
+OLDEST_FASTAPI = (0, 133)
+# Of `fastapi = "^0.115"`, the = is the table's own.
+FASTAPI_PIN = re.compile(
+    r"(?mi)^[ \t]*[\"']?fastapi(?![\w.-])(?:\[[^\]]*\])?(?:[\"']?\s*=\s*[\"']|[ \t]*)[^\n#\"']*?"
+    r"(\^|~=?|==|<=?|(?<=\")(?=\d))[ \t]*(\d+)\.(\d+)"
+)
 FOR_DEVELOPMENT = ("h11>=0.16", "httpx2>=2", "pytest>=8.4", "pyyaml>=6", "rich>=14", "typer>=0.20")
 
 
@@ -381,6 +387,7 @@ def with_tests(move: Move, text: str, options: Mapping[str, Any]) -> str:
 def add_dependencies(move: Move) -> None:
     """Add what the policy and its tests need, by the service's own manager."""
     manager, name = move.found.manager, move.found.dependency_file
+    name_old_pin(move, name)
     if manager in ("uv", "pyproject", "pdm"):
         top = git(move.folder, "rev-parse", "--show-toplevel").stdout.strip()
         locks = (move.folder / "uv.lock", Path(top, "uv.lock"))
@@ -395,6 +402,19 @@ def add_dependencies(move: Move) -> None:
         move.by_hand.append(
             f"Add what the policy needs: {' '.join(DEPENDENCIES)}; and for its tests: "
             f"{' '.join(FOR_DEVELOPMENT)}"
+        )
+
+
+def name_old_pin(move: Move, name: str) -> None:
+    """Say where the service holds FastAPI back from the first release that the policy takes."""
+    text = (move.folder / name).read_text(encoding="utf-8") if name else ""
+    pin = FASTAPI_PIN.search(text)
+    if pin and (int(pin[2]), int(pin[3])) < OLDEST_FASTAPI:
+        line = text.count("\n", 0, pin.start()) + 1
+        oldest = ".".join(map(str, OLDEST_FASTAPI))
+        move.by_hand.append(
+            f"{name}:{line} holds FastAPI back ({pin[1]}{pin[2]}.{pin[3]}), and the policy needs "
+            f"{oldest}, which takes starlette 1.7. Raise it, and run your tests with that first."
         )
 
 
