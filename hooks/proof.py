@@ -9,6 +9,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,7 +125,40 @@ def environment(move: Move) -> tuple[str, str]:
 
 def requirements(move: Move) -> list[str]:
     """Return what pip is to install for a service: its lists of requirements, or itself."""
+    ours = [*DEPENDENCIES, *FOR_DEVELOPMENT]
     files = sorted(move.folder.glob("*requirements*.txt"))
     if move.found.manager in ("requirements", "pip-tools") and files:
         return [word for file in files for word in ("-r", file.name)]
-    return ["-e", ".", *DEPENDENCIES, *FOR_DEVELOPMENT]
+    if move.found.manager == "poetry":
+        return [*poetry_requirements(move.folder / "pyproject.toml"), *ours]
+    return ["-e", ".", *ours]
+
+
+def poetry_requirements(file: Path) -> Iterator[str]:
+    """Yield the lines of Poetry's tables as pip takes them; a project may be no package itself."""
+    poetry = tomllib.loads(file.read_text(encoding="utf-8"))["tool"]["poetry"]
+    groups = [poetry, *poetry.get("group", {}).values()]
+    tables = [group.get("dependencies", {}) for group in groups]
+    for table in (*tables, poetry.get("dev-dependencies", {})):
+        for name, wanted in table.items():
+            details = wanted if isinstance(wanted, dict) else {"version": wanted}
+            version = details.get("version", "*")
+            if name == "python" or not isinstance(version, str):
+                continue
+            extras = f"[{','.join(details['extras'])}]" if "extras" in details else ""
+            yield f"{name}{extras}{pip_version(version)}"
+
+
+def pip_version(version: str) -> str:
+    """Return a version of Poetry as pip writes it: `^1.2` as `>=1.2,<2`."""
+    if version == "*":
+        return ""
+    numbers = version.lstrip("^~ ").split(".")
+    if version.startswith("^"):
+        # What may change is all to the right of the first number that is not 0.
+        kept = next((i for i, each in enumerate(numbers) if each != "0"), len(numbers) - 1)
+        upper = [*numbers[:kept], str(int(numbers[kept]) + 1)] if numbers[kept].isdigit() else []
+        return f">={version[1:]}" + (f",<{'.'.join(upper)}" if upper else "")
+    if version.startswith("~") and not version.startswith("~="):
+        return f">={version[1:]},=={'.'.join(numbers[:2])}.*"
+    return version if version[0] in "<>=!~" else f"=={version}"

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import adopt
 import pytest
 from moving import Move
-from proof import Proof
+from proof import Proof, pip_version
 
 from .project import clean_environment, git, run, run_suite
 
@@ -326,6 +326,38 @@ def test_variables_that_would_stop_the_start_are_named(tmp_path: Path) -> None:
     report = (folder / "cors-adoption.md").read_text().replace("\\_", "_")
     assert "Take CORS_ORIGINS out of the process" in report
     assert "`https://staging.acme.com`" in report
+
+
+@pytest.mark.parametrize(
+    ("line", "pin"),
+    [
+        ("fastapi==0.115.0", "==0.115"),
+        ("fastapi[standard]~=0.100", "~=0.100"),
+        ("fastapi<0.120,>=0.1", "<0.120"),
+        ("fastapi>=0.115", ""),
+        ("fastapi-users==10.1", ""),
+    ],
+)
+@pytest.mark.usefixtures("quick")
+def test_a_pin_that_is_too_old_is_named(tmp_path: Path, line: str, pin: str) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    (folder / "requirements.txt").write_text(f"uvicorn\n{line}\n")
+    git(folder, "commit", "--quiet", "-a", "-m", "Pin")
+    assert move_in(folder) == 0
+    report = (folder / "cors-adoption.md").read_text()
+    named = re.findall(r"requirements.txt:2 holds FastAPI back \((.*)\)", report)
+    assert named == [pin.replace("<", "&lt;")] * bool(pin)
+
+
+@pytest.mark.parametrize(
+    ("poetry", "pip"),
+    [
+        *(("*", ""), ("^1.2.3", ">=1.2.3,<2"), ("^0.115", ">=0.115,<0.116")),
+        *(("~1.2", ">=1.2,==1.2.*"), (">=1,<3", ">=1,<3"), ("1.2.3", "==1.2.3")),
+    ],
+)
+def test_versions_of_poetry_are_read(poetry: str, pip: str) -> None:
+    assert pip_version(poetry) == pip
 
 
 @pytest.mark.usefixtures("quick")

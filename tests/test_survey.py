@@ -139,5 +139,39 @@ def test_broken_files_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
     assert {*found.unread} == {"broken.py", "latin.py", "pyproject.toml"}
 
 
+def test_newer_python_than_ours_is_read(tmp_path: Path) -> None:
+    code = "type Names = list[str]\ntry:\n    pass\nexcept OSError, ValueError:\n    pass\n"
+    use = f"app.add_middleware(CORSMiddleware, allow_origins=['{A}'])\n"
+    found = survey(service(tmp_path, main=IMPORTS + code + use))
+    assert argument(found) == [A]
+    assert found.unread == {}
+
+
+def test_words_of_a_file_that_cannot_be_parsed_count(tmp_path: Path) -> None:
+    """Otherwise nobody would allow the header that front ends send."""
+    deps = "from fastapi.security import OAuth2PasswordBearer\nx = OAuth2PasswordBearer()\nf(:\n"
+    found = survey(service(tmp_path, main=IMPORTS, deps=deps))
+    assert [str(place) for place in found.bearer] == ["deps.py:2"]
+    assert {*found.unread} == {"deps.py"}
+
+
+def test_it_finds_what_environments_are_called(tmp_path: Path) -> None:
+    settings = """
+from typing import Literal
+from pydantic_settings import BaseSettings
+class Settings(BaseSettings):
+    ENVIRONMENT: Literal["local", "production"] = "local"
+"""
+    conftest = "import os\nos.environ['ENVIRONMENT'] = 'test'\n"
+    service(tmp_path, main=IMPORTS, config=settings, tests__conftest=conftest)
+    (tmp_path / "compose.yaml").write_text("environment:\n  ENVIRONMENT: qa\n")
+    assert survey(tmp_path).environment_names == {
+        "test": "tests/conftest.py:2",
+        "local": "config.py:5",
+        "production": "config.py:5",
+        "qa": "compose.yaml:2",
+    }
+
+
 def test_a_folder_without_a_service_is_none(tmp_path: Path) -> None:
     assert not survey(tmp_path).is_service
