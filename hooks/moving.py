@@ -281,10 +281,10 @@ def name_leftovers(move: Move) -> None:
     for policy in move.found.policies:
         value = policy.arguments.get("allow_origins")
         if value and value.source and not value.source.startswith(("[", "(", '"')):
-            variables = f" and the variable {', '.join(value.variables)}" if value.variables else ""
+            names = ", ".join((value.source, *value.variables))
             move.by_hand.append(
-                f"Remove {value.source}{variables} if nothing else uses it: the policy in "
-                f"{policy.place.file} did."
+                f"Remove what only the old policy in {policy.place.file} used, if nothing else "
+                f"does: {names}."
             )
     taken = (move.folder / ".env.development").read_text(encoding="utf-8")
     for name in move.old_variables:
@@ -444,9 +444,12 @@ def with_uv(move: Move, *, locked: bool) -> None:
     """Add the dependencies with `uv add`, which keeps pyproject.toml as it is written."""
     uv = program("uv")
     how = ("--no-sync",) if locked else ("--frozen",)
-    commands = (("add", *DEPENDENCIES), ("add", "--dev", *FOR_DEVELOPMENT))
+    present = listed_in(move.folder / "pyproject.toml")
+    needed = [each for each in DEPENDENCIES if name_of(each) not in present]
+    wanted = [each for each in FOR_DEVELOPMENT if name_of(each) not in present]
+    lists = ((needed, ()), (wanted, ("--dev",)))
     failed, unlocked = "" if uv else "uv is not installed", ""
-    for command in commands if uv else ():
+    for command in [("add", *options, *names) for names, options in lists if names and uv]:
         failed = runs(move, uv, *command, *how)
         if failed and locked:
             unlocked, failed = failed, runs(move, uv, *command, "--frozen")
@@ -454,13 +457,41 @@ def with_uv(move: Move, *, locked: bool) -> None:
             break
     if failed:
         move.by_hand.append(
-            f"Dependencies were not added ({failed}): uv add {quoted(DEPENDENCIES)} && "
-            f"uv add --dev {quoted(FOR_DEVELOPMENT)}"
+            f"Dependencies were not added ({failed}): uv add {quoted(needed)} && "
+            f"uv add --dev {quoted(wanted)}"
         )
         return
-    move.done.append("pyproject.toml: dependencies, by `uv add`.")
+    move.done.append(f"pyproject.toml: {', '.join([*needed, *wanted])}, by `uv add`.")
+    name_present(move, present)
     if unlocked:
         move.by_hand.append(f"uv.lock is not up to date ({unlocked}): uv lock")
+
+
+def listed_in(file: Path) -> set[str]:
+    """Return the names of the distributions that pyproject.toml lists."""
+    try:
+        project = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    groups = (project.get("dependency-groups") or {}).values()
+    texts = [project.get("project", {}).get("dependencies", []), *groups]
+    names = (each for group in texts for each in group if isinstance(each, str))
+    return {name_of(each) for each in names}
+
+
+def name_of(requirement: str) -> str:
+    """Return the name of the distribution that a requirement is for."""
+    found = re.match(r"\s*([\w.-]+)", requirement)
+    return normal(found[1]) if found else ""
+
+
+def name_present(move: Move, present: Iterable[str]) -> None:
+    """Say what was listed already and stays as it is, with what the policy needs."""
+    every = (*DEPENDENCIES, *FOR_DEVELOPMENT)
+    if kept := [each for each in every if name_of(each) in present]:
+        move.done.append(
+            f"Listed already, and left as it is: {', '.join(kept)} or later is needed."
+        )
 
 
 def quoted(names: Iterable[str]) -> str:

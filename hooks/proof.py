@@ -84,6 +84,8 @@ def command(folder: Path, *words: str) -> Result:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     paths = [str(folder / "src"), str(folder)]
     kept |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "100"}
+    # In a workspace, uv would make it at the top.
+    kept |= {"UV_PROJECT_ENVIRONMENT": str(folder / ".venv")}
     try:
         done = subprocess.run(
             words,

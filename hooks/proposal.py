@@ -91,10 +91,10 @@ def package_of(found: Survey, name: str) -> tuple[str, str]:
 
 def environments(found: Survey) -> list[str]:
     """Return the environments, besides development, that something in the service names."""
-    names = " ".join(file.name for file in found.dotenv_files)
-    urls = " ".join(found.origins_seen)
-    staging = re.search(r"\bstag(e|ing)\b", f"{names} {urls}")
-    return ["staging", "production"] if staging else ["production"]
+    files = (file.name for file in found.dotenv_files)
+    words = " ".join([*files, *found.origins_seen, *found.environment_names])
+    named = [name for name in ("preview", "staging") if re.search(rf"\b{name}\b", words)]
+    return [*named, "production"]
 
 
 def credentials(found: Survey, policies: list[OldPolicy], proposal: Proposal) -> str:

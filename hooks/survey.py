@@ -253,7 +253,9 @@ def survey(folder: Path) -> Survey:
         cors_headers_by_hand=tuple(traits.cors_headers),
         settings_class=settings.node.name if settings else "",
         settings_place=settings.module.place(settings.node) if settings else None,
-        dotenv_files=tuple(dotenv_files(given, policies, reader.unread)),
+        dotenv_files=tuple(
+            dotenv_files(given, files_at_top(repository, given), policies, reader.unread)
+        ),
         manager=manager,
         dependency_file=dependency_file,
         tests=tests_folder(given, paths),
@@ -859,24 +861,25 @@ def tests_folder(folder: Path, paths: Iterable[Path]) -> str:
 
 
 def dotenv_files(
-    folder: Path, policies: Iterable[OldPolicy], unread: dict[str, str]
+    folder: Path, at_top: Iterable[Path], policies: Iterable[OldPolicy], unread: dict[str, str]
 ) -> Iterator[Dotenv]:
     """Yield the dotenv files of a service, with the values of its policy's variables alone."""
     wanted = {
         name for each in policies for value in each.arguments.values() for name in value.variables
     }
-    for path in sorted(folder.iterdir()):
+    for path in (*sorted(folder.iterdir()), *at_top):
+        name = os.path.relpath(path, folder).replace(os.sep, "/")
         if not DOTENV_NAME.fullmatch(path.name) or not path.is_file():
             continue
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError):
-            unread[path.name] = "cannot be read as UTF-8 text"
+            unread[name] = "cannot be read as UTF-8 text"
             continue
         found = re.findall(r"(?m)^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=[ \t]*(.*?)[ \t]*$", text)
-        values = {name.upper(): value.strip("'\"") for name, value in found}
-        kept = {name: value for name, value in values.items() if name in wanted}
-        yield Dotenv(path.name, tuple(values), kept)
+        values = {key.upper(): value.strip("'\"") for key, value in found}
+        kept = {key: value for key, value in values.items() if key in wanted}
+        yield Dotenv(name, tuple(values), kept)
 
 
 def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
