@@ -162,7 +162,7 @@ def proven(move: Move, proof: Proof) -> Iterator[str]:
 def verdict(result: Result | None) -> list[str]:
     """Return the cells for a result."""
     if result is None:
-        return ["none", "there are none"]
+        return ["not run", "-"]
     return ["passed" if result.passed else "**failed**", code(result.last)]
 
 

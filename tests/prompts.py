@@ -14,6 +14,9 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     if not name.startswith("_") and question.get("when") is not False
 }
 
+# Only `--data adopt=true` makes Copier ask these.
+MOVING_IN = ("adopt", "package_path")
+
 # As `Worker.jinja_env` makes it.
 JINJA = SandboxedEnvironment(
     loader=FileSystemLoader(TEMPLATE),

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from .project import TEMPLATE, example, git, render, run
-from .prompts import QUESTIONS
+from .prompts import MOVING_IN, QUESTIONS
 
 NEW = TEMPLATE / "hooks" / "new.py"
 
@@ -151,7 +151,8 @@ def committed(released: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    "question", [name for name in QUESTIONS if name not in ("preview_origins",)]
+    "question",
+    [name for name in QUESTIONS if name not in ("preview_origins", *MOVING_IN)],
 )
 def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
     committed: Path, question: str
