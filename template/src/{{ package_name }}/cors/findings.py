@@ -12,17 +12,18 @@ Severity = Literal["error", "warning", "accepted"]
 LONGEST_SHOWN = 100
 
 
-def shown(text: str) -> str:
+def shown(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return `text` as messages show it: one line, escaped, cut, without user name and password."""
     before, at, after = text.rpartition("@")
     if at:
-        scheme, slashes, user = before.rpartition("://")
+        # The first user name and all after it: in a list, more than one item may have one.
+        scheme, slashes, user = before.partition("://") if "://" in before else ("", "", before)
         # A slash ends the host, unless a password has one in it.
         if "/" not in user or ":" in user:
             text = f"{scheme}{slashes}***@{after}"
     visible = text if text.isprintable() else repr(text)[1:-1]
-    if len(visible) > LONGEST_SHOWN:
-        return f"{visible[:LONGEST_SHOWN]}… ({len(text):,} characters)"
+    if len(visible) > longest:
+        return f"{visible[:longest]}… ({len(text):,} characters)"
     return visible
 
 
