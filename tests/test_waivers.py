@@ -13,6 +13,7 @@ from service.cors.app import CORSFastAPI
 from service.cors.audit import Subject, findings_of
 from service.cors.cli import Environment, examine
 from service.cors.findings import ConfigurationError, errors_among
+from service.cors.policy import CORSPolicy
 from service.cors.settings import CORSSettings
 from service.cors.sources import find_sources
 from service.cors.tool.development_rules import ALL_RULES, check
@@ -73,7 +74,7 @@ WAIVABLE = (
     ("CORS013", ("CORS_ALLOWED_ORIGINS=https://a-*.acme.com",), "https://a-*.acme.com"),
     ("CORS014", ("CORS_ALLOWED_ORIGINS=https://*.vercel.app",), "https://*.vercel.app"),
     ("CORS020", ("CORS_ALLOW_HEADERS=X-Method-Override",), "X-Method-Override"),
-    ("CORS021", ("CORS_ALLOW_HEADERS=*",), "*"),
+    ("CORS021", ("CORS_ALLOW_HEADERS=*",), "CORS_ALLOW_HEADERS"),
     ("CORS026", ("CORS_MAX_AGE=86400",), "86400"),
     ("CORS028", (CREDENTIALS, "CORS_GUARD_WRITES=true"), "true"),
     ("CORS030", ("CORS_ORIGINS=https://app.acme.com",), "CORS_ORIGINS"),
@@ -137,6 +138,17 @@ def test_settings_made_in_code_can_be_waived_too(monkeypatch: pytest.MonkeyPatch
 # --- What is not ------------------------------------------------------------------------------
 
 LOCALHOST = "CORS_ALLOWED_ORIGINS=https://localhost"
+
+
+def test_a_waiver_for_one_list_accepts_no_wildcard_in_another() -> None:
+    lists = ("CORS_ALLOW_HEADERS=*", "CORS_ALLOW_METHODS=*")
+    write(*lists, *waiver("CORS021", "CORS_ALLOW_HEADERS"))
+    with pytest.raises(ConfigurationError, match="CORS021 error: CORS_ALLOW_METHODS"):
+        load()
+    # Which of the two somebody looked at is not known.
+    write(*lists, *waiver("CORS021", "*"))
+    with pytest.raises(ConfigurationError, match="CORS021 error: CORS_ALLOW_HEADERS"):
+        load()
 
 
 @pytest.mark.parametrize(
@@ -257,6 +269,24 @@ def test_the_longer_of_two_waivers_counts() -> None:
     write(LOCALHOST, two)
     found = severities(examine("production", with_app=False))
     assert found == {"CORS011": "accepted"}
+
+
+def test_a_waiver_made_in_code_lasts_12_months_at_most() -> None:
+    """No file has it, so nothing tells whether it has a comment."""
+    for until, expected in ((LATER, set()), ("2036-11-24", {"CORS055"})):
+        policy = CORSPolicy(
+            environment="production",
+            allow_origins=("https://localhost",),
+            waivers=(f"CORS011:{until}:https://localhost",),
+        )
+        found = list(findings_of(Subject(policy, app=CORSFastAPI(cors=policy)), ALL_RULES))
+        assert {each.rule for each in errors_among(found)} == expected
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\x0c", "\x85"], ids=ascii)
+def test_a_comment_is_found_below_an_odd_character(odd: str) -> None:
+    write(f"# one{odd}two{odd}three", LOCALHOST, *waiver("CORS011", "https://localhost"))
+    assert severities(check("production", with_app=False)) == {"CORS011": "accepted"}
 
 
 # --- What the check says of a waiver ----------------------------------------------------------

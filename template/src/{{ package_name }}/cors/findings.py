@@ -16,8 +16,9 @@ def shown(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return `text` as messages show it: one line, escaped, cut, without user name and password."""
     before, at, after = text.rpartition("@")
     if at:
-        # The first user name and all after it: in a list, more than one item may have one.
-        scheme, slashes, user = before.partition("://") if "://" in before else ("", "", before)
+        # More than one item of a list may have a user name: from the first to the last.
+        scheme, slashes, _ = text.partition("@")[0].rpartition("://")
+        user = before.removeprefix(scheme + slashes)
         # A slash ends the host, unless a password has one in it.
         if "/" not in user or ":" in user:
             text = f"{scheme}{slashes}***@{after}"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from starlette.types import Scope
@@ -170,8 +170,7 @@ class Trace:
         """Write the line of a refusal that stands for `count` of them."""
         is_asked = refusal.reason in ("origin", "provider")
         near = self._near_miss(origin) if self._near_miss and is_asked else None
-        fields: dict[str, Any] = asdict(refusal)
-        fields |= {"near": str(near.allowed) if near else "", "count": count}
+        fields = asdict(refusal) | {"near": str(near.allowed) if near else "", "count": count}
         text = " ".join(f"{name}={value}" for name, value in fields.items() if value != "")
         hint = f" ({shown(near.difference)})" if near else ""
         extra = {f"cors_{name}": value for name, value in fields.items()}

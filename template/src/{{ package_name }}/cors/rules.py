@@ -284,7 +284,8 @@ def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
     """A wildcard among methods or request headers."""
     for variable, example in wildcards(subject):
         if variable != EXPOSED_HEADERS and not subject.policy.allow_credentials:
-            yield Fault(variable, "*", "allows whatever is asked", f"list what is used: {example}")
+            # Without a value, so that a waiver has to name the variable: both lists may hold `*`.
+            yield Fault(variable, "", "holds `*`: all that is asked for", f"list names: {example}")
 
 
 @BOOK.rule("CORS022", "E E E")
@@ -477,7 +478,7 @@ def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
     """Merge markers in a dotenv file, or a .rej file beside it."""
     for file in subject.files:
         name = file.path.name
-        for number, line in enumerate(file.text.splitlines(), start=1):
+        for number, line in enumerate(file.text.split("\n"), start=1):
             if MERGE_MARKER.match(line):
                 reason = "is a merge marker that an update left"
                 fix = "keep the lines you want and delete the markers"

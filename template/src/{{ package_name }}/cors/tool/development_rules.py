@@ -244,8 +244,6 @@ def waiver_over(subject: Subject) -> Iterator[Fault]:
 @BOOK.rule("CORS055", "E E E")
 def groundless_waiver(subject: Subject) -> Iterator[Fault]:
     """A waiver that nothing needs, or that nobody can review."""
-    if subject.sources is None:
-        return
     comments = comments_above(subject, WAIVERS)
     for waiver in subject.waivers:
         if fault := fault_of(waiver, subject):
@@ -265,9 +263,11 @@ def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
     if waiver.days_left > LONGEST_WAIVER:
         return "is longer than 12 months", "write a day within a year"
     found = [each for each in findings_of(subject, [rule]) if waiver.is_for(each)]
+    # Of a policy made in code, the rules on files cannot be asked.
     needs_app = rule in APP_RULES or rule in BOOK
+    is_asked = subject.sources is not None and not (needs_app and subject.app is None)
     # Of one that is over, CORS054 says all there is to do.
-    if not found and waiver.days_left >= 0 and not (needs_app and subject.app is None):
+    if not found and waiver.days_left >= 0 and is_asked:
         return f"is for a finding of {waiver.rule} that is not there", "remove it"
     if found and not found[0].until and waiver.days_left >= 0:
         return "is for a finding that no waiver accepts", "remove it and follow the finding's fix"
@@ -291,7 +291,7 @@ def comments_above(subject: Subject, name: str) -> str | None:
 
 def comment_block(file: DotenvFile, number: int) -> Iterator[str]:
     """Yield the comment lines of a file upwards from a line, which is counted from 1."""
-    for line in reversed(file.text.splitlines()[:number]):
+    for line in reversed(file.text.split("\n")[:number]):
         if not line.startswith("#"):
             return
         yield line
