@@ -416,7 +416,9 @@ class Counter:
     async def __call__(self, refusal: Refusal) -> None: ...
 
 
-@pytest.mark.parametrize("counter", [count, Counter(), partial(count)], ids=str)
+@pytest.mark.parametrize(
+    "counter", [count, Counter(), partial(count)], ids=["function", "object", "partial"]
+)
 def test_an_async_on_refusal_is_refused(counter: Callable[[Refusal], object]) -> None:
     with pytest.raises(TypeError, match="on_refusal is an async function"):
         strict(on_refusal=counter)
@@ -495,6 +497,39 @@ def test_explain_reads_the_line(name: str, log: Log) -> None:
     assert (found.method, found.url) == (fields["method"], fields["path"])
     headers = fields.get("missing", "").split(",")["method" in fields["reason"] :]
     assert (found.header or "").split(",") == (headers or [""])
+
+
+HEADERS = (
+    "x-datadog-origin,x-datadog-parent-id,x-datadog-sampling-priority,x-datadog-trace-id,"
+    "traceparent,tracestate,x-acme-correlation-id,x-acme-client-version"
+)
+
+
+def test_explain_reads_all_headers_of_a_monitoring_tool(log: Log) -> None:
+    preflight(strict(), APP, "GET", HEADERS)
+    (line,) = log.lines()
+    (found,) = read_console(line)
+    assert found.header == HEADERS
+
+
+ODD = ["x'y", "x`y", "$x", "x" * 300, "*"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_explain_reads_what_no_browser_sends(odd: str, log: Log) -> None:
+    app = strict()
+    preflight(app, APP, odd)
+    preflight(app, APP, "PUT", f"x-a,{odd}")
+    preflight(app, STRANGER, odd)
+    request(app, "POST", odd, headers=CROSS_SITE)
+    request(app, odd, headers=CROSS_SITE)
+    request(app, headers={"origin": f"https://{odd}"})
+    handshake(app, {"origin": STRANGER}, odd)
+    request(app, path="", headers={"origin": f"{APP}:8443"})
+    lines = log.lines()
+    causes = [[each.message.cause for each in read_console(line)] for line in lines]
+    write, origin = ["write"], ["origin"]
+    assert causes == [["method"], ["header"], origin, write, origin, ["websocket"], origin], lines
 
 
 # --- docs/metrics.md ----------------------------------------------------------------------------

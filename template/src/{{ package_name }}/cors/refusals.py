@@ -141,7 +141,7 @@ class Trace:
             kind=kind,
             origin=visible(text) or "-",
             method=visible(method.decode("latin-1") or scope.get("method", "GET")),
-            path=quote(scope["path"], safe="/:@,+=~", errors="replace")[:LONGEST_PATH],
+            path=quote(scope["path"], safe="/:@,+=~", errors="replace")[:LONGEST_PATH] or "/",
             reason=reason,
             missing=missing,
         )

@@ -139,7 +139,7 @@ def exempt_path_without_route(subject: Subject) -> Iterator[Fault]:
     for path in subject.policy.guard_exempt_paths:
         if not is_in_a_mount(path, subject.app) and not post_routes(path, subject.app):
             reason = "is exempt from the write guard, but the app has no POST route there"
-            other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+            other = other_slash(path)
             fix = f"add the route to the app, or remove {path}"
             if post_routes(other, subject.app):
                 fix = f"write {other}, as the route is written"
@@ -150,6 +150,11 @@ def post_routes(path: str, app: object) -> list[AppRoute]:
     """Return the routes of the app that take a POST to this path."""
     found = (route for route in app_routes(app) if "POST" in route.methods)
     return [route for route in found if compile_path(route.path)[0].match(path)]
+
+
+def other_slash(path: str) -> str:
+    """Return the path without its final slash, or with one."""
+    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
 
 
 def is_in_a_mount(path: str, app: Any) -> bool:
