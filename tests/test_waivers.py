@@ -353,7 +353,10 @@ def test_check_and_show_list_what_is_accepted(cookies_service: Path, tmp_path: P
     until = lines[1].split(":")[1]
 
     def cors(*arguments: str) -> str:
-        return run_warm(project, "orders_api.cors", *arguments, "-e", "production").stdout
+        ran = run_warm(project, "orders_api.cors", *arguments, "-e", "production")
+        # What a start logs is in the findings.
+        assert ran.stderr == ""
+        return ran.stdout
 
     assert f"  CORS026 accepted until {until}: CORS_MAX_AGE (.env.production:15): " in cors("check")
     found = json.loads(cors("check", "--format", "json"))

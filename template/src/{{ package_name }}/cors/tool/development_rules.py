@@ -209,9 +209,10 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
     policy = subject.policy
     if subject.app is None or not others_may_call(subject):
         return
-    if "*" in policy.allow_methods:
-        return
     routes = [route for route in app_routes(subject.app) if route.methods]
+    # What wraps an app may hide its routes.
+    if "*" in policy.allow_methods or not routes:
+        return
     used = frozenset[str]().union(*(route.methods for route in routes)) | {"HEAD", "OPTIONS"}
     kept = [method for method in policy.allow_methods if method in used]
     missing = sorted(used - SAFELISTED_METHODS - {"OPTIONS", *policy.allow_methods})

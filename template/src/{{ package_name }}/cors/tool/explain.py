@@ -285,6 +285,9 @@ def other_problems(found: Explanation) -> Iterator[str]:
     for finding in environment.findings:
         if finding.rule == NO_APP:
             yield f"Only the policy was examined, not the app: create_app {finding.reason}."
+        elif finding.rule == "CORS034":
+            what = f"{finding.value} wraps the app, and may answer without the policy"
+            yield f"{what} ({finding.rule}): `cors check` says what to write instead."
     if service == UNKNOWN_SERVICE:
         yield (
             f"{UNKNOWN_SERVICE} stands for the address of the service. Give a URL instead of the "
