@@ -47,14 +47,12 @@ class Subject:
     """What is judged: a policy, what it was read from, and the app that it protects.
 
     `sources` is None for settings made in code, `app` where only settings are known: the rules that
-    need them then find nothing. `unread` names the variables whose text could not be read, so that
-    their default is not judged in its place.
+    need them then find nothing.
     """
 
     policy: CORSPolicy
     sources: Sources | None = None
     app: object | None = None
-    unread: frozenset[str] = frozenset()
 
     @cached_property
     def variables(self) -> Mapping[str, Variable]:

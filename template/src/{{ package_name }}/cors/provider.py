@@ -84,10 +84,9 @@ class OriginProvider:
 
         It goes on if one of them is cancelled, such as by a client that hangs up.
         """
-        loop = asyncio.get_running_loop()
-        key = (loop, origin)
+        key = (asyncio.get_running_loop(), origin)
         if key not in self._questions:
-            self._questions[key] = loop.create_task(self._question(origin))
+            self._questions[key] = asyncio.create_task(self._question(origin))
             self._questions[key].add_done_callback(lambda _: self._questions.pop(key))
         question = self._questions[key]
         # Unlike `await question`, this does not cancel it. It may be late with cleaning up, too.

@@ -338,15 +338,6 @@ def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
 
 
-@BOOK.rule("CORS028", "W W W", waivable=True)
-def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
-    """Credentials that nobody can use."""
-    nobody = not subject.policy.allow_origins and ORIGINS not in subject.unread
-    if subject.policy.allow_credentials and nobody:
-        reason = "allows credentials, but no origin may call"
-        yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
-
-
 @BOOK.rule("CORS040", "W E E", waivable=True)
 def unguarded_writes(subject: Subject) -> Iterator[Fault]:
     """Credentials without the write guard."""

@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 from fastapi.params import Form
 from starlette.routing import Mount, WebSocketRoute, compile_path
 
-from ..app import APP_RULES, others_may_call, routes_in
+from ..app import APP_RULES, has_provider, others_may_call, routes_in
 from ..audit import (
+    CREDENTIALS,
     GUARD_EXEMPT_PATHS,
     GUARD_WRITES,
     METHODS,
+    ORIGINS,
     WAIVERS,
     Fault,
     RuleBook,
@@ -58,6 +60,20 @@ def app_routes(app: object) -> Iterator[AppRoute]:
         if isinstance(route, WebSocketRoute):
             methods = frozenset()
         yield AppRoute(path, methods, route.endpoint, getattr(route, "dependant", None))
+
+
+# --- Credentials ------------------------------------------------------------------------------
+
+
+@BOOK.rule("CORS028", "W W W", waivable=True)
+def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
+    """Credentials that nobody can use."""
+    app, policy = subject.app, subject.policy
+    # A provider may allow origins that no list has.
+    gets_them = policy.allow_origins or (has_provider(app) and app.cors.provider_credentials)
+    if app is not None and policy.allow_credentials and not gets_them:
+        reason = "allows credentials, but no origin gets them"
+        yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
 # --- Cookies ----------------------------------------------------------------------------------
