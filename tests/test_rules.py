@@ -27,6 +27,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from .rule_cases import CASES, WAIVER_CASES, Case
@@ -343,6 +344,13 @@ def with_callback(endpoint: Callable[..., Any], path: str = "/auth/callback") ->
     return build
 
 
+def with_files(policy: CORSPolicy) -> object:
+    """The pages of a front end, as the last route."""
+    app = strict(policy)
+    app.mount("/", StaticFiles(directory=".", html=True))
+    return app
+
+
 async def reads_a_form(request: Request) -> None:
     async with httpx2.AsyncClient() as provider:
         (await provider.get("https://login.acme.com/keys")).json()
@@ -468,6 +476,7 @@ APP_CASES: tuple[tuple[str, str, Build, dict[str, Any], str], ...] = (
         exempt("/legacy/x"),
         "- - -",
     ),
+    ("CORS050", "a mount of files", with_files, exempt("/auth/callback"), "W E E"),
     ("CORS051", "request.json()", with_callback(reads_json), exempt("/auth/callback"), "W W W"),
     ("CORS051", "a JSON body", with_callback(takes_json), exempt("/auth/callback"), "W W W"),
     (

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from fastapi.params import Form
 from starlette.routing import Mount, WebSocketRoute, compile_path
+from starlette.staticfiles import StaticFiles
 
 from ..app import APP_RULES, has_provider, others_may_call, routes_in
 from ..audit import (
@@ -177,7 +178,9 @@ def is_in_a_mount(path: str, app: Any) -> bool:
     """Whether a mounted app takes this path that has no routes to look at."""
     routes = getattr(app, "routes", None) or ()
     mounts = (each for each in routes if isinstance(each, Mount) and not each.routes)
-    return any(path.startswith(f"{mount.path}/") for mount in mounts)
+    # Files take no POST.
+    takers = (each for each in mounts if not isinstance(each.app, StaticFiles))
+    return any(path.startswith(f"{mount.path}/") for mount in takers)
 
 
 @BOOK.rule("CORS051", "W W W")
