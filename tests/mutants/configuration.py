@@ -85,7 +85,7 @@ def with_defaults(core: Core) -> None:
 def waivers_are_for(when: Callable[[Any, Any], bool]) -> Replacement:
     """Let a waiver accept these findings. `when` gets the waiver and the finding."""
     return lambda core: replace_attribute(
-        core, core.waivers.Waiver, "is_for", lambda original: when
+        core, core.findings.Waiver, "is_for", lambda original: when
     )
 
 
@@ -324,7 +324,7 @@ FAULTS_OF_THE_CONFIGURATION = [
         "a waiver ends a day early",
         lambda core: replace_attribute(
             core,
-            core.waivers.Waiver,
+            core.findings.Waiver,
             "days_left",
             lambda original: property(lambda self: original.fget(self) - 1),
         ),
