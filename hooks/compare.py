@@ -36,6 +36,8 @@ from service.cors.fetch_standard import (  # noqa: E402
     SAFELISTED_METHODS,
     SAFELISTED_RESPONSE_HEADERS,
 )
+from service.cors.origin import Origin, exact  # noqa: E402
+from service.cors.origin_errors import OriginError, parse_or_error  # noqa: E402
 from service.cors.tool.cors_check import (  # noqa: E402
     NO_CORS_SAFELISTED,
     NetworkError,
@@ -332,9 +334,17 @@ def imitations(origin: str) -> dict[str, str]:
     }
 
 
-def example_of(text: str) -> str:
-    """Return an origin that an entry of a list is or covers."""
-    return text.replace(":*", ":8123").replace("*", "x")
+def examples_of(text: str) -> dict[str, str]:
+    """Return what browsers send that an entry of a list is, means or covers, each with a note.
+
+    `https://app.acme.com/` means an origin without the slash, which an exact comparison refuses.
+    """
+    found = parse_or_error(text)
+    if not isinstance(found, OriginError):
+        example = text.replace(":*", ":8123").replace("*", "x")
+        return {example: "" if example == text else f"an example of {text}"}
+    meant = (found.suggestion or "").split(",")
+    return {each: f"written as {text}" for each in meant if isinstance(exact(each), Origin)}
 
 
 def example_of_regex(regex: str) -> str:
@@ -374,14 +384,15 @@ def planned(
     def in_lists(name: str) -> list[str]:
         return [text for each in lists for text in each.get(name, ()) if text != "*"]
 
-    listed = (*in_lists("allow_origins"), *origins)
-    examples = {text: example_of(text) for text in listed}
-    examples |= {text: example_of_regex(text) for text in in_lists("allow_origin_regex")}
-    seen = {
-        example: "" if example == text else f"an example of {text}"
-        for text, example in sorted(examples.items(), key=lambda item: item[0] == item[1])
-    }
-    for text in ("", "x", "null", UNRELATED):
+    seen: dict[str, str] = {}
+    for regex in in_lists("allow_origin_regex"):
+        seen[example_of_regex(regex)] = f"an example of {regex}"
+    for text in (*in_lists("allow_origins"), *origins):
+        # What is listed as it is needs no note.
+        seen |= {
+            each: note for each, note in examples_of(text).items() if not note or each not in seen
+        }
+    for text in ("", UNRELATED):
         seen.pop(text, None)
     made_up = {
         origin: what

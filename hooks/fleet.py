@@ -413,7 +413,7 @@ def details(row: Row) -> Iterator[tuple[str, str]]:
     if row.environments:
         yield "environments", ", ".join(row.environments)
     if row.production:
-        yield "production", row.production
+        yield "production" if row.release else "everywhere", row.production
     if row.waivers:
         yield "waivers", ", ".join(row.waivers)
     for reason in row.red[:MOST_REASONS]:

@@ -137,6 +137,15 @@ def test_an_app_is_asked_under_a_host_it_accepts(tmp_path: Path) -> None:
     assert (result.no_longer, result.now) == ((), ())
 
 
+def test_a_slash_in_a_list_allows_nobody(tmp_path: Path) -> None:
+    """Browsers send no slash, so what was listed with one could never call."""
+    before = old(tmp_path / "old", 'allow_origins=["https://app.acme.com/"]')
+    after = old(tmp_path / "new", 'allow_origins=["https://app.acme.com"]')
+    result = compare(before, after)
+    assert origins(result.now) == ["https://app.acme.com"]
+    assert (result.still, result.no_longer) == ((), ())
+
+
 MOUNTED = """
 import os
 from starlette.applications import Starlette
