@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -78,14 +79,19 @@ class Row:
 
 
 def answers_files(folder: Path) -> list[Path]:
-    """Return the files with the answers to this template, in a folder or right below it."""
+    """Return the files with the answers to this template, in a folder or right below it.
+
+    `copier copy -a` gives the file another name, and beside it may be one of another template.
+    """
     for pattern in (".copier-answers*.y*ml", "*/.copier-answers*.y*ml"):
-        found = [
+        paths = (
             path for path in sorted(folder.glob(pattern)) if f"\n{OWN_QUESTION}:" in text(path)
-        ]
-        if found:
-            # A service has one; `copier copy -a` gives it another name.
-            return [*{path.parent: path for path in reversed(found)}.values()][::-1]
+        )
+        first: dict[Path, Path] = {}
+        for path in paths:
+            first.setdefault(path.parent, path)
+        if first:
+            return [*first.values()]
     return []
 
 
@@ -337,26 +343,27 @@ def old_callers(policy: OldPolicy) -> str:
 # --- All of them ------------------------------------------------------------------------------
 
 
-def rows_of(folder: Path) -> list[Row]:
+def rows_of(folder: Path, name: str) -> list[Row]:
     """Return the rows of a folder: none where there is no service in it."""
     try:
         if files := answers_files(folder):
-            return [moved_in(name_of(each.parent, folder), each.parent, each) for each in files]
+            inside = [file.parent.relative_to(folder).as_posix() for file in files]
+            names = [name if each == "." else shown(f"{name}/{each}") for each in inside]
+            return [moved_in(names[i], file.parent, file) for i, file in enumerate(files)]
         if policy_folders(folder):
-            return [moved_in(name_of(folder, folder), folder, None)]
+            return [moved_in(name, folder, None)]
         found = survey(folder)
-        is_service = found.is_service or found.policies
-        return [not_moved_in(name_of(folder, folder), folder, found)] if is_service else []
+        return [not_moved_in(name, folder, found)] if found.is_service or found.policies else []
     except Exception as error:
         # One odd service must not hide the others.
-        reason = f"cannot be read: {type(error).__name__}: {shown(str(error))}"
-        return [Row(name_of(folder, folder), red=(reason,))]
+        return [Row(name, red=(f"cannot be read: {type(error).__name__}: {shown(str(error))}",))]
 
 
-def name_of(service: Path, folder: Path) -> str:
-    """Return what the table calls a service in a folder that was named."""
-    top = folder.resolve()
-    return shown(top.name if service == folder else f"{top.name}/{service.name}")
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """Return what the table calls the folders: their name, with that around it if two share it."""
+    paths = [folder.resolve() for folder in folders]
+    number = Counter(path.name for path in paths)
+    return [shown("/".join(path.parts[-min(number[path.name], 2) :])) for path in paths]
 
 
 def without_own_variables() -> None:
@@ -488,8 +495,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("name the folders of the services: make fleet SERVICES='../services/*'")
     without_own_variables()
     rows, passed_over = [], []
-    for folder in given.folders:
-        found = rows_of(folder) if folder.is_dir() else []
+    for folder, name in zip(given.folders, names_of(given.folders), strict=True):
+        found = rows_of(folder, name) if folder.is_dir() else []
         rows += found
         passed_over += [] if found else [shown(str(folder))]
     if not rows:

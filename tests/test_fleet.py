@@ -244,6 +244,31 @@ def test_no_service_at_all_is_misuse(folders: list[str], show: Show) -> None:
     assert stopped.value.code == 2
 
 
+def test_a_file_that_cannot_be_parsed_is_a_note(tmp_path: Path, show: Show) -> None:
+    folder = old(tmp_path / "legacy", 'allow_origins=["https://app.acme.com"]')
+    (folder / "routes.py").write_text("from fastapi import (\n")
+    _, output = show(folder)
+    assert row(output, "legacy")[0] == "old"
+    assert "note          not read: routes.py: is not valid Python" in output
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "by hand"])
+def test_a_package_elsewhere_is_found(is_recorded: bool, tmp_path: Path, show: Show) -> None:
+    folder = service(tmp_path / "orders-api")
+    (folder / "src" / "orders").rename(folder / "app")
+    if is_recorded:
+        with (folder / ".copier-answers.yml").open("a") as file:
+            file.write("package_path: app\n")
+    _, output = show(folder)
+    assert row(output, "orders-api")[6] == "none"
+
+
+def test_services_of_one_name_are_told_apart(tmp_path: Path, show: Show) -> None:
+    _, output = show(service(tmp_path / "shop" / "api"), service(tmp_path / "blog" / "api"))
+    assert row(output, "shop/api")
+    assert row(output, "blog/api")
+
+
 def test_a_subfolder_of_a_repository_is_found(tmp_path: Path, show: Show) -> None:
     service(tmp_path / "shop" / "backend")
     _, output = show(tmp_path / "shop")
