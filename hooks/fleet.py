@@ -35,13 +35,11 @@ sys.path.insert(0, str(TEMPLATE / "tests" / "lib"))
 
 from service.cors import RELEASE  # noqa: E402
 from service.cors.cli import Environment, examine  # noqa: E402
-from service.cors.findings import counted, shown  # noqa: E402
+from service.cors.findings import counted, read_waivers, shown  # noqa: E402
 from service.cors.policy import CORSPolicy  # noqa: E402
 from service.cors.sources import environments  # noqa: E402
-from service.cors.tool.development_rules import ALL_RULES  # noqa: E402
-from service.cors.tool.update_rules import OWN_QUESTION  # noqa: E402
-from service.cors.tool.update_rules import release_of as release_in  # noqa: E402
-from service.cors.waivers import read_waivers  # noqa: E402
+from service.cors.tool.development_rules import ALL_RULES, OWN_QUESTION  # noqa: E402
+from service.cors.tool.development_rules import release_of as release_in  # noqa: E402
 from survey import OldPolicy, Survey, survey  # noqa: E402
 from tables import markdown_table, plain  # noqa: E402
 
