@@ -40,7 +40,7 @@ from service.cors.policy import CORSPolicy  # noqa: E402
 from service.cors.sources import environments  # noqa: E402
 from service.cors.tool.development_rules import ALL_RULES, OWN_QUESTION  # noqa: E402
 from service.cors.tool.development_rules import release_of as release_in  # noqa: E402
-from survey import OldPolicy, Survey, survey  # noqa: E402
+from survey import POLICY_WORDS, OldPolicy, Survey, survey  # noqa: E402
 from tables import markdown_table, plain  # noqa: E402
 
 # They ask git for the state of single files, and git may then run programs that the repository's
@@ -350,7 +350,7 @@ def rows_of(folder: Path, name: str) -> list[Row]:
             return [moved_in(names[i], file.parent, file) for i, file in enumerate(files)]
         if policy_folders(folder):
             return [moved_in(name, folder, None)]
-        found = survey(folder)
+        found = survey(folder, POLICY_WORDS)
         return [not_moved_in(name, folder, found)] if found.is_service or found.policies else []
     except Exception as error:
         # One odd service must not hide the others.

@@ -246,7 +246,7 @@ def test_no_service_at_all_is_misuse(folders: list[str], show: Show) -> None:
 
 def test_a_file_that_cannot_be_parsed_is_a_note(tmp_path: Path, show: Show) -> None:
     folder = old(tmp_path / "legacy", 'allow_origins=["https://app.acme.com"]')
-    (folder / "routes.py").write_text("from fastapi import (\n")
+    (folder / "routes.py").write_text("from fastapi import FastAPI, (\n")
     _, output = show(folder)
     assert row(output, "legacy")[0] == "old"
     assert "note          not read: routes.py: is not valid Python" in output
