@@ -9,8 +9,7 @@ the day of the last update. For a service that has not moved in: what its CORSMi
 It reads. Nothing of a service runs, so rules on a finished app, and those that ask git about single
 files, are left to `cors check` in the service.
 
-Exit status: 0, 1 if a service is red, 2 if there is none to show. Red are errors, managed files
-that somebody changed, files that cannot be read, and `*` with credentials.
+Exit status: 0, 1 if a service is red, 2 if there is none to show. docs/fleet.md says what is red.
 """
 
 import argparse
@@ -23,7 +22,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -40,13 +39,15 @@ from service.cors.policy import CORSPolicy  # noqa: E402
 from service.cors.sources import environments  # noqa: E402
 from service.cors.tool.development_rules import ALL_RULES, OWN_QUESTION  # noqa: E402
 from service.cors.tool.development_rules import release_of as release_in  # noqa: E402
-from survey import POLICY_WORDS, OldPolicy, Survey, survey  # noqa: E402
+from survey import POLICY_WORDS, OldPolicy, Survey, files, survey  # noqa: E402
 from tables import markdown_table, plain  # noqa: E402
 
 # They ask git for the state of single files, and git may then run programs that the repository's
 # configuration names.
 ASK_GIT = frozenset({"CORS042", "CORS046"})
 RULES = tuple(rule for rule in ALL_RULES if rule.id not in ASK_GIT)
+USES_THE_POLICY = re.compile(r"\b(CORSFastAPI|StrictCORSMiddleware)\b")
+OTHER_POLICY = re.compile(r"\bCORSMiddleware\b")
 MOST_ORIGINS = 8
 MOST_REASONS = 5
 NONE = "none"
@@ -70,7 +71,7 @@ class Row:
     drift: str = ""
     updated: str = ""
     red: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 # --- Services that have the policy ------------------------------------------------------------
@@ -115,7 +116,8 @@ def moved_in(name: str, folder: Path, file: Path | None) -> Row:
     code = code_folder(folder, answers)
     in_code = release_in(code / "__init__.py")
     changed = changed_files(code, folder / "tests" / "cors", str(answers.get("_commit") or in_code))
-    red = [problem, *errors]
+    own = own_modules(folder, code)
+    red = [problem, *errors, *beside_the_policy(folder, own)]
     if changed:
         names = listed([path.relative_to(folder).as_posix() for path in changed])
         red.append(f"managed files that were changed or are missing: {names}")
@@ -125,7 +127,7 @@ def moved_in(name: str, folder: Path, file: Path | None) -> Row:
         name,
         release=release_of(answers) or in_code or UNKNOWN,
         environments=tuple(each.name for each in examined),
-        production=who_may_call(examined) + by_provider(code.parent),
+        production=who_may_call(examined, own),
         errors=len(errors),
         warnings=sum(severity == "warning" for severity, *_ in found),
         waivers=waivers_of(examined),
@@ -156,20 +158,33 @@ def release_of(answers: Mapping[str, Any]) -> str:
     return next(known, shown(commit))
 
 
-def who_may_call(examined: Sequence[Environment]) -> str:
+def own_modules(folder: Path, code: Path) -> dict[Path, str]:
+    """Return the text of the modules that are neither managed nor tests."""
+    managed = (code, folder / "tests")
+    paths = (path for path in files(folder) if path.suffix == ".py")
+    return {path: text(path) for path in paths if not any(map(path.is_relative_to, managed))}
+
+
+def beside_the_policy(folder: Path, own: Mapping[Path, str]) -> Iterator[str]:
+    """Yield a sentence where the code uses no policy, or has another one beside it."""
+    if not any(USES_THE_POLICY.search(content) for content in own.values()):
+        yield "no module makes a CORSFastAPI, so nothing enforces the policy"
+    if any(OTHER_POLICY.search(content) for content in own.values()):
+        for policy in survey(folder, POLICY_WORDS).policies:
+            if folder / policy.place.file in own:
+                yield f"{policy.place}: a CORSMiddleware beside the policy (CORS034)"
+
+
+def who_may_call(examined: Sequence[Environment], own: Mapping[Path, str]) -> str:
     """Return who may call in production, as a phrase."""
     production = next((each for each in examined if each.name == "production"), None)
     if production is None:
         return "no .env.production"
     if production.policy is None:
         return "not readable"
-    return callers(production.policy)
-
-
-def by_provider(package: Path) -> str:
-    """Return what is to be said of a provider, which decides about origins that no list names."""
-    is_used = any("origin_provider=" in text(path) for path in package.glob("*.py"))
-    return "; others by origin_provider" if is_used else ""
+    # It decides about origins that no list names.
+    is_asked = any("origin_provider=" in content for content in own.values())
+    return callers(production.policy) + ("; others by origin_provider" if is_asked else "")
 
 
 def callers(policy: CORSPolicy) -> str:
@@ -344,10 +359,10 @@ def old_callers(policy: OldPolicy) -> str:
 def rows_of(folder: Path, name: str) -> list[Row]:
     """Return the rows of a folder: none where there is no service in it."""
     try:
-        if files := answers_files(folder):
-            inside = [file.parent.relative_to(folder).as_posix() for file in files]
+        if found_answers := answers_files(folder):
+            inside = [each.parent.relative_to(folder).as_posix() for each in found_answers]
             names = [name if each == "." else shown(f"{name}/{each}") for each in inside]
-            return [moved_in(names[i], file.parent, file) for i, file in enumerate(files)]
+            return [moved_in(names[i], each.parent, each) for i, each in enumerate(found_answers)]
         if policy_folders(folder):
             return [moved_in(name, folder, None)]
         found = survey(folder, POLICY_WORDS)

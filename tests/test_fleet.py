@@ -73,6 +73,7 @@ def managed() -> Path:
     shutil.move(folder / package, folder / "src" / "orders")
     shutil.move(folder / "template" / "tests", folder / "tests")
     shutil.rmtree(folder / "template")
+    (folder / "src" / "orders" / "main.py").write_text("app = CORSFastAPI(cors=policy)\n")
     return folder
 
 
@@ -157,6 +158,24 @@ def test_a_waiver_shows_its_days(tmp_path: Path, show: Show) -> None:
     assert (row(output, "soon")[0], row(output, "over")[0]) == ("ok", "red")
     assert "CORS054" in output
     assert status == 1
+
+
+def test_a_policy_that_nothing_uses_is_red(tmp_path: Path, show: Show) -> None:
+    folder = service(tmp_path / "orders-api")
+    (folder / "src" / "orders" / "main.py").write_text("app = FastAPI()\n")
+    status, output = show(folder)
+    assert "no module makes a CORSFastAPI, so nothing enforces the policy" in output
+    assert status == 1
+
+
+def test_a_second_policy_is_red(tmp_path: Path, show: Show) -> None:
+    folder = service(tmp_path / "orders-api")
+    code = OLD.format(arguments='allow_origins=["*"]').replace("FastAPI()", "CORSFastAPI()")
+    (folder / "src" / "orders" / "main.py").write_text(code)
+    _, output = show(folder)
+    assert "src/orders/main.py:7: a CORSMiddleware beside the policy (CORS034)" in " ".join(
+        output.split()
+    )
 
 
 def test_a_provider_is_named(tmp_path: Path, show: Show) -> None:
