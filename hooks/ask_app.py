@@ -29,6 +29,7 @@ LISTS = (
     "allow_methods",
     "allow_headers",
     "expose_headers",
+    "allowed_hosts",
 )
 Headers = list[tuple[str, str]]
 
@@ -45,11 +46,14 @@ def load(entrypoint: str) -> Any:
 
 
 def lists_of(app: Any) -> dict[str, list[str]]:
-    """Return what the CORS middleware of an app is given, as far as one can see it in the app."""
+    """Return the origins, methods, headers and hosts that middleware of an app is given.
+
+    What is only known in the code of a middleware, or of a mounted app, is not seen here.
+    """
     policy = getattr(app, "cors_policy", None)
     given = [{name: getattr(each, name, ()) for name in LISTS} for each in (app, policy)]
     for each in getattr(app, "user_middleware", ()):
-        if "CORS" in getattr(each.cls, "__name__", ""):
+        if re.search("CORS|TrustedHost", getattr(each.cls, "__name__", "")):
             given.append(each.kwargs)
     return {
         name: sorted({text for each in given for text in texts(each.get(name))}) for name in LISTS
@@ -96,7 +100,7 @@ async def ask(app: Any, request: tuple[str, str, Headers], seconds: float) -> An
         "root_path": "",
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         "client": ("127.0.0.1", 50000),
-        "server": (host, int(port)),
+        "server": (host, int(port or 443)),
         "state": {},
     }
     call = asyncio.ensure_future(app(scope, receive, send))

@@ -10,7 +10,7 @@ Besides the origins that are in the lists of either app, it asks for those that 
 
 Apps are loaded and asked, but not started: their lifespan does not run. Loading an app runs its
 modules, so give it a copy of the folder. A GET and a POST go to a path that no service has. The
-paths that the caller names get a GET and preflights.
+paths that the caller names get a GET and preflights. WebSockets are not asked.
 """
 
 import json
@@ -21,7 +21,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -36,6 +36,8 @@ from service.cors.fetch_standard import (  # noqa: E402
     SAFELISTED_METHODS,
     SAFELISTED_RESPONSE_HEADERS,
 )
+from service.cors.origin import Origin, exact  # noqa: E402
+from service.cors.origin_errors import OriginError, parse_or_error  # noqa: E402
 from service.cors.tool.cors_check import (  # noqa: E402
     NO_CORS_SAFELISTED,
     NetworkError,
@@ -48,7 +50,8 @@ from service.cors.tool.cors_check import (  # noqa: E402
 )
 from tables import code, markdown_table, plain  # noqa: E402
 
-HOST = "localhost:8443"
+# For an app that answers under any name.
+ANY_HOST = "localhost:8443"
 # No service has a route there, so that no handler runs.
 NO_ROUTE = "/asked-by-the-comparison-of-cors-policies"
 EVERY_SITE = "every site"
@@ -144,20 +147,62 @@ class NotStartedError(Exception):
 class RunningApp:
     """An app in a process of its own, which ends with the `with` block.
 
-    The app has so many `seconds` for each answer.
+    `name` is what messages call it. It has so many `seconds` for each answer. `lists` is what its
+    middleware is given, once it is loaded.
     """
 
-    def __init__(self, app: App, seconds: float) -> None:
-        kept = {name: value for name, value in os.environ.items() if not is_ours(name)}
+    def __init__(self, name: str, app: App, seconds: float) -> None:
+        self.lists: dict[str, list[str]] = {}
+        self._name = name
+        self._app = app
         self._seconds = seconds
         self._is_late = False
         self._printed = TemporaryFile()  # noqa: SIM115
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._printed.close()
+        if self._process:
+            self._kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                with suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
+
+    def load(self) -> str:
+        """Load the app. Return a sentence if it does not start, else nothing."""
         try:
-            self._process = subprocess.Popen(
-                [str(app.python), "-c", (HOOKS / "ask_app.py").read_text(encoding="utf-8")],
-                cwd=app.folder,
+            self._process = self._start()
+            self.lists = self._tell({"entrypoint": self._app.entrypoint})["lists"]
+        except NotStartedError as error:
+            return f"The {self._name} app does not start ({self._app.entrypoint}): {error}"
+        return ""
+
+    def ask(self, plan: "Plan") -> "Responses":
+        """Ask the app everything. Raises NotStartedError where it stops answering."""
+        questions = list(plan.questions)
+        host = host_of(self.lists["allowed_hosts"])
+        requests = [each.as_request(host) for each in questions]
+        try:
+            answer = self._tell({"requests": requests, "seconds": SECONDS_FOR_A_RESPONSE})
+        except NotStartedError as error:
+            raise NotStartedError(f"The {self._name} app stopped answering: {error}") from None
+        said = (
+            each and Response(each[0], tuple(map(tuple, each[1]))) for each in answer["responses"]
+        )
+        return dict(zip(questions, said, strict=True))
+
+    def _start(self) -> "subprocess.Popen[str]":
+        kept = {name: value for name, value in os.environ.items() if not is_ours(name)}
+        try:
+            return subprocess.Popen(
+                [str(self._app.python), "-c", (HOOKS / "ask_app.py").read_text(encoding="utf-8")],
+                cwd=self._app.folder,
                 # The folder stays as it is: no bytecode.
-                env={**kept, "PYTHONDONTWRITEBYTECODE": "1", **app.variables},
+                env={**kept, "PYTHONDONTWRITEBYTECODE": "1", **self._app.variables},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._printed,
@@ -166,21 +211,11 @@ class RunningApp:
                 encoding="utf-8",
             )
         except OSError as error:
-            self._printed.close()
             raise NotStartedError(f"{error.filename} cannot be used: {error.strerror}") from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._kill()
-        self._process.wait()
-        for file in (self._process.stdin, self._process.stdout, self._printed):
-            with suppress(OSError):
-                file.close()  # type: ignore[union-attr]
 
     def _kill(self) -> None:
         """End the process, and those that it has started."""
+        assert self._process
         with suppress(OSError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -188,8 +223,9 @@ class RunningApp:
         self._is_late = True
         self._kill()
 
-    def tell(self, what: Mapping[str, object]) -> dict[str, Any]:
+    def _tell(self, what: Mapping[str, object]) -> dict[str, Any]:
         """Send a line and return the one that comes back. Raises NotStartedError without one."""
+        assert self._process
         assert self._process.stdin
         assert self._process.stdout
         line, timer = "", Timer(self._seconds, self._give_up)
@@ -210,7 +246,7 @@ class RunningApp:
         """Return why there is no line: the time is up, or the last thing that the app printed."""
         if self._is_late:
             return f"no answer within {self._seconds:g} seconds"
-        status = self._process.wait()
+        status = self._process.wait() if self._process else None
         self._printed.seek(0)
         lines = self._printed.read().decode("utf-8", "replace").strip().splitlines()
         return USER_INFO.sub("://***@", lines[-1]) if lines else f"exit status {status}"
@@ -236,9 +272,9 @@ class Question(NamedTuple):
     name: str
     with_cookie: bool = False
 
-    def as_request(self) -> tuple[str, str, list[tuple[str, str]]]:
+    def as_request(self, host: str) -> tuple[str, str, list[tuple[str, str]]]:
         """Return method, path and headers."""
-        headers = [("host", HOST), ("accept", "*/*")]
+        headers = [("host", host), ("accept", "*/*")]
         if self.origin:
             headers += [("origin", self.origin), ("sec-fetch-site", "cross-site")]
             headers += [("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")]
@@ -298,9 +334,17 @@ def imitations(origin: str) -> dict[str, str]:
     }
 
 
-def example_of(text: str) -> str:
-    """Return an origin that an entry of a list is or covers."""
-    return text.replace(":*", ":8123").replace("*", "x")
+def examples_of(text: str) -> dict[str, str]:
+    """Return what browsers send that an entry of a list is, means or covers, each with a note.
+
+    `https://app.acme.com/` means an origin without the slash, which an exact comparison refuses.
+    """
+    found = parse_or_error(text)
+    if not isinstance(found, OriginError):
+        example = text.replace(":*", ":8123").replace("*", "x")
+        return {example: "" if example == text else f"an example of {text}"}
+    meant = (found.suggestion or "").split(",")
+    return {each: f"written as {text}" for each in meant if isinstance(exact(each), Origin)}
 
 
 def example_of_regex(regex: str) -> str:
@@ -340,14 +384,15 @@ def planned(
     def in_lists(name: str) -> list[str]:
         return [text for each in lists for text in each.get(name, ()) if text != "*"]
 
-    listed = (*in_lists("allow_origins"), *origins)
-    examples = {text: example_of(text) for text in listed}
-    examples |= {text: example_of_regex(text) for text in in_lists("allow_origin_regex")}
-    seen = {
-        example: "" if example == text else f"an example of {text}"
-        for text, example in sorted(examples.items(), key=lambda item: item[0] == item[1])
-    }
-    for text in ("", "x", "null", UNRELATED):
+    seen: dict[str, str] = {}
+    for regex in in_lists("allow_origin_regex"):
+        seen[example_of_regex(regex)] = f"an example of {regex}"
+    for text in (*in_lists("allow_origins"), *origins):
+        # What is listed as it is needs no note.
+        seen |= {
+            each: note for each, note in examples_of(text).items() if not note or each not in seen
+        }
+    for text in ("", UNRELATED):
         seen.pop(text, None)
     made_up = {
         origin: what
@@ -386,39 +431,63 @@ def passes(check: Callable[..., object], *arguments: object, credentials: bool) 
     return True
 
 
-def abilities_of(origin: str, path: str, plan: Plan, said: Responses) -> frozenset[Ability]:
-    """Return what pages of an origin can do at a path, as browsers judge the responses."""
-    found: set[Ability] = set()
-    for cookies in (False, True):
+@dataclass(frozen=True)
+class Page:
+    """A page of an origin that calls one path, with or without its user's cookies."""
 
-        def readable(method: str, cookies: bool = cookies) -> bool:
-            response = said.get(Question(path, origin, "request", method, with_cookie=cookies))
-            return passes(cors_check, Step.RESPONSE, response, origin, credentials=cookies)
+    origin: str
+    path: str
+    cookies: bool
+    said: Responses
 
-        def preflighted(kind: str, name: str, cookies: bool = cookies) -> bool:
-            method, unsafe = (name, ()) if kind == "method" else ("POST", (name,))
-            response = said.get(Question(path, origin, kind, name))
-            return passes(preflight_check, response, origin, method, unsafe, credentials=cookies)
-
-        if not readable("GET"):
-            continue
-        response = said[Question(path, origin, "request", "GET", with_cookie=cookies)]
-        assert response
+    def abilities(self, plan: Plan) -> Iterator[Ability]:
+        """Yield what it can do, as browsers judge the responses."""
+        if not self.can_read("GET"):
+            return
         for method in plan.methods:
-            # At a path that was named no POST was sent: what a GET may read, a POST may read.
-            is_simple = method in SAFELISTED_METHODS
-            if (is_simple and (method != "POST" or path != NO_ROUTE or readable("POST"))) or (
-                not is_simple and preflighted("method", method)
-            ):
-                found.add(Ability(cookies, "method", method))
-        found |= {Ability(cookies, "header", h) for h in plan.headers if preflighted("header", h)}
+            if self.can_send(method):
+                yield Ability(self.cookies, "method", method)
+        for header in plan.headers:
+            if self.is_permitted("header", header):
+                yield Ability(self.cookies, "header", header)
+        for name in self.exposed():
+            yield Ability(self.cookies, "exposed", name)
+
+    def can_read(self, method: str) -> bool:
+        """Whether its script gets the response to a simple request."""
+        response = self.said[Question(self.path, self.origin, "request", method, self.cookies)]
+        judged = (Step.RESPONSE, response, self.origin)
+        return passes(cors_check, *judged, credentials=self.cookies)
+
+    def can_send(self, method: str) -> bool:
+        """Whether its script can send a method. A POST was not sent to a path that was named."""
+        if method == "POST" and self.path == NO_ROUTE:
+            return self.can_read(method)
+        return method in SAFELISTED_METHODS or self.is_permitted("method", method)
+
+    def is_permitted(self, kind: str, name: str) -> bool:
+        """Whether the preflight for a method or header passes."""
+        response = self.said[Question(self.path, self.origin, kind, name)]
+        method, unsafe = (name, ()) if kind == "method" else ("POST", (name,))
+        judged = (response, self.origin, method, unsafe)
+        return passes(preflight_check, *judged, credentials=self.cookies)
+
+    def exposed(self) -> Iterator[str]:
+        """Yield the response headers that its script can read only because they are listed."""
+        response = self.said[Question(self.path, self.origin, "request", "GET", self.cookies)]
+        assert response
         for name in list_values(response.headers, "access-control-expose-headers") or ():
-            # With credentials, `*` is the name of a header.
-            if name == "*" and not cookies:
-                found.add(Ability(cookies, "exposed", ANY_HEADER))
-            elif name != "*" and name.lower() not in SAFELISTED_RESPONSE_HEADERS:
-                found.add(Ability(cookies, "exposed", name.lower()))
-    return frozenset(found)
+            if name.lower() not in (*SAFELISTED_RESPONSE_HEADERS, "*"):
+                yield name.lower()
+            elif name == "*" and not self.cookies:
+                # With credentials, it is the name of a header.
+                yield ANY_HEADER
+
+
+def abilities_of(origin: str, path: str, plan: Plan, said: Responses) -> frozenset[Ability]:
+    """Return what pages of an origin can do at a path, without and with cookies."""
+    pages = (Page(origin, path, cookies, said) for cookies in (False, True))
+    return frozenset(ability for page in pages for ability in page.abilities(plan))
 
 
 def forms_reach(said: Responses) -> bool | None:
@@ -479,39 +548,27 @@ def compare(
     and in the documents of the old one. Each app has so many `seconds`.
     """
     origins = [*origins, *origins_in_docs(before.folder)]
-    asked = [("old", before), ("new", after)]
-    lists, faults = [], []
-    with ExitStack() as stack:
-        running = []
-        for name, app in asked:
-            try:
-                running.append(stack.enter_context(RunningApp(app, seconds)))
-                lists.append(running[-1].tell({"entrypoint": app.entrypoint})["lists"])
-            except NotStartedError as error:
-                faults.append(f"The {name} app does not start ({app.entrypoint}): {error}")
+    with RunningApp("old", before, seconds) as old, RunningApp("new", after, seconds) as new:
+        faults = [*filter(None, (old.load(), new.load()))]
         if faults:
             seen = ", ".join(dict.fromkeys(origins))
             faults.append("So nothing was compared" + (f", neither from {seen}." if seen else "."))
             return Comparison(not_compared=tuple(faults))
-        plan = planned(lists, origins, methods, headers, paths)
+        plan = planned((old.lists, new.lists), origins, methods, headers, paths)
         try:
-            old, new = (ask(each, plan) for each in running)
+            said = old.ask(plan), new.ask(plan)
         except NotStartedError as error:
-            return Comparison(not_compared=(f"An app stopped answering: {error}",))
-    regexes = [text for each in lists for text in each["allow_origin_regex"]]
-    return compared(plan, old, new, [each for each in regexes if not example_of_regex(each)])
+            return Comparison(not_compared=(str(error),))
+    regexes = (*old.lists["allow_origin_regex"], *new.lists["allow_origin_regex"])
+    return compared(plan, *said, unread=[each for each in regexes if not example_of_regex(each)])
 
 
-def ask(app: RunningApp, plan: Plan) -> Responses:
-    """Ask an app everything. Raises NotStartedError where it stops answering."""
-    questions = list(plan.questions)
-    requests = [each.as_request() for each in questions]
-    said = app.tell({"requests": requests, "seconds": SECONDS_FOR_A_RESPONSE})["responses"]
-    responses = (each and Response(each[0], tuple(map(tuple, each[1]))) for each in said)
-    return dict(zip(questions, responses, strict=True))
+def host_of(allowed: Sequence[str]) -> str:
+    """Return a host name under which an app answers, given the names that it accepts."""
+    return ANY_HOST if "*" in allowed or not allowed else allowed[0].replace("*", "x")
 
 
-def compared(plan: Plan, old: Responses, new: Responses, unread: Iterable[str]) -> Comparison:
+def compared(plan: Plan, old: Responses, new: Responses, *, unread: Iterable[str]) -> Comparison:
     """Return what is different between the responses of two apps.
 
     `unread` are expressions for origins from which no example could be made.

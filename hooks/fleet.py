@@ -9,8 +9,7 @@ the day of the last update. For a service that has not moved in: what its CORSMi
 It reads. Nothing of a service runs, so rules on a finished app, and those that ask git about single
 files, are left to `cors check` in the service.
 
-Exit status: 0, 1 if a service is red, 2 if there is none to show. Red are errors, managed files
-that somebody changed, files that cannot be read, and `*` with credentials.
+Exit status: 0, 1 if a service is red, 2 if there is none to show. docs/fleet.md says what is red.
 """
 
 import argparse
@@ -21,8 +20,9 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,20 +34,20 @@ sys.path.insert(0, str(TEMPLATE / "tests" / "lib"))
 
 from service.cors import RELEASE  # noqa: E402
 from service.cors.cli import Environment, examine  # noqa: E402
-from service.cors.findings import counted, shown  # noqa: E402
+from service.cors.findings import counted, read_waivers, shown  # noqa: E402
 from service.cors.policy import CORSPolicy  # noqa: E402
 from service.cors.sources import environments  # noqa: E402
-from service.cors.tool.development_rules import ALL_RULES  # noqa: E402
-from service.cors.tool.update_rules import OWN_QUESTION  # noqa: E402
-from service.cors.tool.update_rules import release_of as release_in  # noqa: E402
-from service.cors.waivers import read_waivers  # noqa: E402
-from survey import OldPolicy, Survey, survey  # noqa: E402
+from service.cors.tool.development_rules import ALL_RULES, OWN_QUESTION  # noqa: E402
+from service.cors.tool.development_rules import release_of as release_in  # noqa: E402
+from survey import POLICY_WORDS, OldPolicy, Survey, files, survey  # noqa: E402
 from tables import markdown_table, plain  # noqa: E402
 
 # They ask git for the state of single files, and git may then run programs that the repository's
 # configuration names.
 ASK_GIT = frozenset({"CORS042", "CORS046"})
 RULES = tuple(rule for rule in ALL_RULES if rule.id not in ASK_GIT)
+USES_THE_POLICY = re.compile(r"\b(CORSFastAPI|StrictCORSMiddleware)\b")
+OTHER_POLICY = re.compile(r"\bCORSMiddleware\b")
 MOST_ORIGINS = 8
 MOST_REASONS = 5
 NONE = "none"
@@ -71,21 +71,26 @@ class Row:
     drift: str = ""
     updated: str = ""
     red: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
 # --- Services that have the policy ------------------------------------------------------------
 
 
 def answers_files(folder: Path) -> list[Path]:
-    """Return the files with the answers to this template, in a folder or right below it."""
+    """Return the files with the answers to this template, in a folder or right below it.
+
+    `copier copy -a` gives the file another name, and beside it may be one of another template.
+    """
     for pattern in (".copier-answers*.y*ml", "*/.copier-answers*.y*ml"):
-        found = [
+        paths = (
             path for path in sorted(folder.glob(pattern)) if f"\n{OWN_QUESTION}:" in text(path)
-        ]
-        if found:
-            # A service has one; `copier copy -a` gives it another name.
-            return [*{path.parent: path for path in reversed(found)}.values()][::-1]
+        )
+        first: dict[Path, Path] = {}
+        for path in paths:
+            first.setdefault(path.parent, path)
+        if first:
+            return [*first.values()]
     return []
 
 
@@ -111,7 +116,8 @@ def moved_in(name: str, folder: Path, file: Path | None) -> Row:
     code = code_folder(folder, answers)
     in_code = release_in(code / "__init__.py")
     changed = changed_files(code, folder / "tests" / "cors", str(answers.get("_commit") or in_code))
-    red = [problem, *errors]
+    own = own_modules(folder, code)
+    red = [problem, *errors, *beside_the_policy(folder, own)]
     if changed:
         names = listed([path.relative_to(folder).as_posix() for path in changed])
         red.append(f"managed files that were changed or are missing: {names}")
@@ -121,7 +127,7 @@ def moved_in(name: str, folder: Path, file: Path | None) -> Row:
         name,
         release=release_of(answers) or in_code or UNKNOWN,
         environments=tuple(each.name for each in examined),
-        production=who_may_call(examined) + by_provider(code.parent),
+        production=who_may_call(examined, own),
         errors=len(errors),
         warnings=sum(severity == "warning" for severity, *_ in found),
         waivers=waivers_of(examined),
@@ -152,20 +158,33 @@ def release_of(answers: Mapping[str, Any]) -> str:
     return next(known, shown(commit))
 
 
-def who_may_call(examined: Sequence[Environment]) -> str:
+def own_modules(folder: Path, code: Path) -> dict[Path, str]:
+    """Return the text of the modules that are neither managed nor tests."""
+    managed = (code, folder / "tests")
+    paths = (path for path in files(folder) if path.suffix == ".py")
+    return {path: text(path) for path in paths if not any(map(path.is_relative_to, managed))}
+
+
+def beside_the_policy(folder: Path, own: Mapping[Path, str]) -> Iterator[str]:
+    """Yield a sentence where the code uses no policy, or has another one beside it."""
+    if not any(USES_THE_POLICY.search(content) for content in own.values()):
+        yield "no module makes a CORSFastAPI, so nothing enforces the policy"
+    if any(OTHER_POLICY.search(content) for content in own.values()):
+        for policy in survey(folder, POLICY_WORDS).policies:
+            if folder / policy.place.file in own:
+                yield f"{policy.place}: a CORSMiddleware beside the policy (CORS034)"
+
+
+def who_may_call(examined: Sequence[Environment], own: Mapping[Path, str]) -> str:
     """Return who may call in production, as a phrase."""
     production = next((each for each in examined if each.name == "production"), None)
     if production is None:
         return "no .env.production"
     if production.policy is None:
         return "not readable"
-    return callers(production.policy)
-
-
-def by_provider(package: Path) -> str:
-    """Return what is to be said of a provider, which decides about origins that no list names."""
-    is_used = any("origin_provider=" in text(path) for path in package.glob("*.py"))
-    return "; others by origin_provider" if is_used else ""
+    # It decides about origins that no list names.
+    is_asked = any("origin_provider=" in content for content in own.values())
+    return callers(production.policy) + ("; others by origin_provider" if is_asked else "")
 
 
 def callers(policy: CORSPolicy) -> str:
@@ -337,26 +356,27 @@ def old_callers(policy: OldPolicy) -> str:
 # --- All of them ------------------------------------------------------------------------------
 
 
-def rows_of(folder: Path) -> list[Row]:
+def rows_of(folder: Path, name: str) -> list[Row]:
     """Return the rows of a folder: none where there is no service in it."""
     try:
-        if files := answers_files(folder):
-            return [moved_in(name_of(each.parent, folder), each.parent, each) for each in files]
+        if found_answers := answers_files(folder):
+            inside = [each.parent.relative_to(folder).as_posix() for each in found_answers]
+            names = [name if each == "." else shown(f"{name}/{each}") for each in inside]
+            return [moved_in(names[i], each.parent, each) for i, each in enumerate(found_answers)]
         if policy_folders(folder):
-            return [moved_in(name_of(folder, folder), folder, None)]
-        found = survey(folder)
-        is_service = found.is_service or found.policies
-        return [not_moved_in(name_of(folder, folder), folder, found)] if is_service else []
+            return [moved_in(name, folder, None)]
+        found = survey(folder, POLICY_WORDS)
+        return [not_moved_in(name, folder, found)] if found.is_service or found.policies else []
     except Exception as error:
         # One odd service must not hide the others.
-        reason = f"cannot be read: {type(error).__name__}: {shown(str(error))}"
-        return [Row(name_of(folder, folder), red=(reason,))]
+        return [Row(name, red=(f"cannot be read: {type(error).__name__}: {shown(str(error))}",))]
 
 
-def name_of(service: Path, folder: Path) -> str:
-    """Return what the table calls a service in a folder that was named."""
-    top = folder.resolve()
-    return shown(top.name if service == folder else f"{top.name}/{service.name}")
+def names_of(folders: Sequence[Path]) -> list[str]:
+    """Return what the table calls the folders: their name, with that around it if two share it."""
+    paths = [folder.resolve() for folder in folders]
+    number = Counter(path.name for path in paths)
+    return [shown("/".join(path.parts[-min(number[path.name], 2) :])) for path in paths]
 
 
 def without_own_variables() -> None:
@@ -413,7 +433,7 @@ def details(row: Row) -> Iterator[tuple[str, str]]:
     if row.environments:
         yield "environments", ", ".join(row.environments)
     if row.production:
-        yield "production", row.production
+        yield "production" if row.release else "everywhere", row.production
     if row.waivers:
         yield "waivers", ", ".join(row.waivers)
     for reason in row.red[:MOST_REASONS]:
@@ -488,8 +508,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("name the folders of the services: make fleet SERVICES='../services/*'")
     without_own_variables()
     rows, passed_over = [], []
-    for folder in given.folders:
-        found = rows_of(folder) if folder.is_dir() else []
+    for folder, name in zip(given.folders, names_of(given.folders), strict=True):
+        found = rows_of(folder, name) if folder.is_dir() else []
         rows += found
         passed_over += [] if found else [shown(str(folder))]
     if not rows:

@@ -126,6 +126,26 @@ def test_a_look_alike_says_what_it_imitates(tmp_path: Path) -> None:
     assert "`https://evil-app.acme.com` (ends like https://app.acme.com)" in as_markdown(result)
 
 
+def test_an_app_is_asked_under_a_host_it_accepts(tmp_path: Path) -> None:
+    after = old(tmp_path / "new", 'allow_origins=["https://app.acme.com"]')
+    before = old(tmp_path / "old", 'allow_origins=["https://app.acme.com"]')
+    trusted = "from starlette.middleware.trustedhost import TrustedHostMiddleware as Hosts\n"
+    with (before.folder / "main.py").open("a") as file:
+        file.write(f"{trusted}app.add_middleware(Hosts, allowed_hosts=['*.acme.com'])\n")
+    result = compare(before, after)
+    assert origins(result.still) == ["https://app.acme.com"]
+    assert (result.no_longer, result.now) == ((), ())
+
+
+def test_a_slash_in_a_list_allows_nobody(tmp_path: Path) -> None:
+    """Browsers send no slash, so what was listed with one could never call."""
+    before = old(tmp_path / "old", 'allow_origins=["https://app.acme.com/"]')
+    after = old(tmp_path / "new", 'allow_origins=["https://app.acme.com"]')
+    result = compare(before, after)
+    assert origins(result.now) == ["https://app.acme.com"]
+    assert (result.still, result.no_longer) == ((), ())
+
+
 MOUNTED = """
 import os
 from starlette.applications import Starlette

@@ -73,6 +73,7 @@ def managed() -> Path:
     shutil.move(folder / package, folder / "src" / "orders")
     shutil.move(folder / "template" / "tests", folder / "tests")
     shutil.rmtree(folder / "template")
+    (folder / "src" / "orders" / "main.py").write_text("app = CORSFastAPI(cors=policy)\n")
     return folder
 
 
@@ -159,6 +160,24 @@ def test_a_waiver_shows_its_days(tmp_path: Path, show: Show) -> None:
     assert status == 1
 
 
+def test_a_policy_that_nothing_uses_is_red(tmp_path: Path, show: Show) -> None:
+    folder = service(tmp_path / "orders-api")
+    (folder / "src" / "orders" / "main.py").write_text("app = FastAPI()\n")
+    status, output = show(folder)
+    assert "no module makes a CORSFastAPI, so nothing enforces the policy" in output
+    assert status == 1
+
+
+def test_a_second_policy_is_red(tmp_path: Path, show: Show) -> None:
+    folder = service(tmp_path / "orders-api")
+    code = OLD.format(arguments='allow_origins=["*"]').replace("FastAPI()", "CORSFastAPI()")
+    (folder / "src" / "orders" / "main.py").write_text(code)
+    _, output = show(folder)
+    assert "src/orders/main.py:7: a CORSMiddleware beside the policy (CORS034)" in " ".join(
+        output.split()
+    )
+
+
 def test_a_provider_is_named(tmp_path: Path, show: Show) -> None:
     folder = service(tmp_path / "shops")
     (folder / "src" / "orders" / "main.py").write_text("CORSFastAPI(origin_provider=tenants)")
@@ -242,6 +261,31 @@ def test_no_service_at_all_is_misuse(folders: list[str], show: Show) -> None:
     with pytest.raises(SystemExit) as stopped:
         show(*folders)
     assert stopped.value.code == 2
+
+
+def test_a_file_that_cannot_be_parsed_is_a_note(tmp_path: Path, show: Show) -> None:
+    folder = old(tmp_path / "legacy", 'allow_origins=["https://app.acme.com"]')
+    (folder / "routes.py").write_text("from fastapi import FastAPI, (\n")
+    _, output = show(folder)
+    assert row(output, "legacy")[0] == "old"
+    assert "note          not read: routes.py: is not valid Python" in output
+
+
+@pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "by hand"])
+def test_a_package_elsewhere_is_found(is_recorded: bool, tmp_path: Path, show: Show) -> None:
+    folder = service(tmp_path / "orders-api")
+    (folder / "src" / "orders").rename(folder / "app")
+    if is_recorded:
+        with (folder / ".copier-answers.yml").open("a") as file:
+            file.write("package_path: app\n")
+    _, output = show(folder)
+    assert row(output, "orders-api")[6] == "none"
+
+
+def test_services_of_one_name_are_told_apart(tmp_path: Path, show: Show) -> None:
+    _, output = show(service(tmp_path / "shop" / "api"), service(tmp_path / "blog" / "api"))
+    assert row(output, "shop/api")
+    assert row(output, "blog/api")
 
 
 def test_a_subfolder_of_a_repository_is_found(tmp_path: Path, show: Show) -> None:

@@ -17,10 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .app import APP_RULES, CORSFastAPI, has_provider
-from .audit import Rule, Subject, findings_of
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
-from .rules import RULES
+from .rules import RULES, Rule, Subject, findings_of
 from .settings import CORSSettings, read_settings
 from .sources import Sources, environments, find_sources
 
@@ -53,7 +52,9 @@ class Environment:
     def refusals(self) -> list[Finding]:
         """Why the service does not start; empty where it does."""
         errors = (each for each in errors_among(self.findings) if not is_report_mode(each))
-        return [each for each in errors if each.rule not in NOT_AT_START]
+        # Nothing judges what wraps the app when it starts.
+        late = NOT_AT_START if isinstance(self.app, CORSFastAPI) else NOT_AT_START | {"CORS034"}
+        return [each for each in errors if each.rule not in late]
 
     @property
     def verdict(self) -> str:

@@ -10,12 +10,10 @@ from pydantic import BeforeValidator, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from .audit import FIELDS, GUARD_WRITES, Subject
-from .findings import ConfigurationError, Finding, errors_among
-from .policy import CORSPolicy, strictness_of
-from .rules import audit
+from .findings import ConfigurationError, Finding, errors_among, read_waivers
+from .policy import FIELDS, GUARD_WRITES, CORSPolicy, strictness_of
+from .rules import Subject, audit
 from .sources import ENCODING, Sources, find_sources, read_list
-from .waivers import read_waivers
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +123,9 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
         fields = CORSSettings.model_fields
         defaults = {name: fields[name].default for name in unread & fields.keys()}
         readable = CORSSettings(_env_file=None, **(texts_of(sources) | defaults)).as_policy()
-        subject = Subject(readable, sources, unread=frozenset(map(str.upper, unread)))
         # To pydantic, a value that is neither a bool nor `report` is two faults.
         found = dict.fromkeys(unreadable(fault, sources) for fault in faults)
-        return None, [*found, *audit(subject)]
+        return None, [*found, *audit(Subject(readable, sources))]
     return settings, [*audit(Subject(settings.as_policy(), sources))]
 
 
