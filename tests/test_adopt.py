@@ -397,3 +397,7 @@ def test_the_generated_suite_refuses_the_old_app(
     assert checked.returncode == 1
     assert "CORS034 error" in checked.stdout
     assert "is not a CORSFastAPI" in checked.stdout
+    pyproject = folder / "pyproject.toml"
+    pyproject.write_text(pyproject.read_text().replace('"shop.main:app"', '"shop.api:app"'))
+    checked = run(folder, "python", "-m", "shop.cors", "check", "-e", "production")
+    assert "write where your app is into pyproject.toml" in checked.stdout
