@@ -53,7 +53,7 @@ class Proof:
 
 def prove(move: Move, python: str = "") -> Proof:
     """Compare the service before and after, by `python`, or in an environment made for it."""
-    interpreter, problem = (shutil.which(python) or python, "") if python else environment(move)
+    interpreter, problem = (absolute(python), "") if python else environment(move)
     if problem:
         return Proof(problem=problem)
     folders = (move.before, move.folder)
@@ -73,6 +73,11 @@ def prove(move: Move, python: str = "") -> Proof:
         own_before=before,
         own_after=tests(move.folder, interpreter, f"--ignore={SUITE}") if can_be_compared else None,
     )
+
+
+def absolute(python: str) -> str:
+    """Return the path of an interpreter; a link, as in a virtual environment, stays one."""
+    return str(Path(shutil.which(python) or python).expanduser().absolute())
 
 
 def tests(folder: Path, python: str, *options: str) -> Result:

@@ -65,6 +65,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # --- Four shapes --------------------------------------------------------------------------------
 
+ORIGINS = (
+    'origins = os.getenv("ALLOWED_ORIGINS", "http://localhost:5173,https://acme.com").split(",")'
+)
 EDITED = {
     "uv_src": (
         "src/shop/main.py",
@@ -99,9 +102,11 @@ EDITED = {
         "-from fastapi import FastAPI\n-from fastapi.middleware.cors import CORSMiddleware\n"
         "-app = FastAPI()\n"
         "+from lone_main.cors.app import CORSFastAPI\n"
-        "+from lone_main.cors.settings import CORSSettings\n+\n"
+        "+from lone_main.cors.settings import CORSSettings\n"
+        f"-{ORIGINS}\n"
         "+app = CORSFastAPI(cors=CORSSettings.load().cors_policy())\n"
-        '-app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"])\n-\n',
+        '-app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"])\n'
+        f"+{ORIGINS}\n",
     ),
     "poetry_backend": (
         "backend/billing/api.py",

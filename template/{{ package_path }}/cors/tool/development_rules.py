@@ -548,28 +548,30 @@ def update_does_not_arrive(subject: Subject) -> Iterator[Fault]:
         return
     directory = subject.sources.directory.resolve()
     if CORS_FOLDER.is_relative_to(directory):
-        name = str(answers.get("package_name", ""))
-        # Only a service that moved in records where its package is.
-        written = directory / str(answers.get("package_path") or f"src/{name}")
-        yield from code_elsewhere(subject, directory, file, name, written)
+        yield from code_elsewhere(subject, directory, file, answers)
     if is_first(subject):
         yield from unread_pipelines(directory, str(answers.get("forge", "none")))
 
 
 def code_elsewhere(
-    subject: Subject, directory: Path, file: str, name: str, written: Path
+    subject: Subject, directory: Path, file: str, answers: Mapping[str, Any]
 ) -> Iterator[Fault]:
     """Find code that is not where updates write, or of another release than its tests."""
-    package = CORS_FOLDER.parent
+    # Only a service that moved in records where its package is.
+    name, path = str(answers.get("package_name", "")), answers.get("package_path")
+    package, written = CORS_FOLDER.parent, directory / str(path or f"src/{name}")
     here, there = place(package, directory), place(written, directory)
-    only = ("--overwrite", "--vcs-ref=:current:", "--exclude=*", "--exclude=!src")
+    folder = there.partition("/")[0]
+    only = ("--overwrite", "--vcs-ref=:current:", "--exclude=*", f"--exclude=!{folder}")
     take = (
         f"run {copier('recopy', file, *only)} && rm -r {here}/cors && mv {there}/cors {here} && "
         f"rm -r {there}"
     )
     # At the same release, so that nothing else changes.
-    rename = copier("update", file, "--vcs-ref=:current:", "--data", f"package_name={package.name}")
-    suite, is_renamed = release_of(directory / SUITE), package.parent == written.parent
+    record = f"package_path={here}" if path else f"package_name={package.name}"
+    rename = copier("update", file, "--vcs-ref=:current:", "--data", record)
+    suite = release_of(directory / SUITE)
+    is_renamed = path is not None or package.parent == written.parent
     if suite not in ("", RELEASE):
         reason = f"is of release {RELEASE}, and its tests in tests/cors of {suite}"
         fix = "undo the update and repeat it from a clean work tree"
