@@ -61,5 +61,5 @@ $(VENV)/.new: $(VENV)/.uv pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.uv pyproject.toml
-	@$(UV) --group test
+	@$(UV) --group test --compile-bytecode
 	@touch $(VENV)/.new $@
