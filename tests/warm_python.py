@@ -1,4 +1,4 @@
-"""A Python that has imported the libraries of a service already, and runs modules in its children.
+"""A Python that has imported the libraries of a service, and runs modules in its children.
 
 Most of the time of a small pytest run goes into importing FastAPI, pydantic and pytest. Here that
 happens once: each job runs in a fork() of this process. Nothing of a service is imported before.
@@ -38,9 +38,12 @@ from _pytest.config import default_plugins
 LIBRARIES = [
     "anyio._backends._asyncio",
     "fastapi.testclient",
+    "jinja2.sandbox",
+    "jinja2_ansible_filters",
     "playwright.async_api",
     "pydantic.v1",
     "pydantic_settings",
+    "questionary",
     "rich.console",
     "trustme",
     "typer",
