@@ -95,8 +95,8 @@ def warm_python() -> subprocess.Popen[str]:
 def run_warm(project: Path, module: str, *arguments: str, **variables: str) -> Completed:
     """Run a Python module in a rendered project, with the libraries of a service imported already.
 
-    The result is that of `run(project, "python", "-m", module, …)`, in a third of the time. Not for
-    tests of what a process imports.
+    The result is that of `run(project, "python", "-m", module, …)`, in a third of the time; with
+    the module -c, that of `python -c`. Not for tests of what a process imports.
     """
     server = warm_python()
     assert server.stdin

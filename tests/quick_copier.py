@@ -14,12 +14,12 @@ from jinja2 import Environment
 def compile_each_text_once() -> None:
     """Keep what Jinja compiles: templates, and parts of paths. An update renders them thrice."""
     compile_text = Environment.compile
-    compiled: dict[tuple[type[Environment], Any, str | None], Any] = {}
+    compiled: dict[tuple[Any, ...], Any] = {}
 
     def compile_once(
         self: Environment, source: Any, name: str | None = None, *rest: Any, **options: Any
     ) -> Any:
-        key = type(self), source, name
+        key = self.lexer, source, name
         if key in compiled:
             # Copier's extension forgets the `yield` of the text before.
             self.preprocess(source, name)

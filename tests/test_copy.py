@@ -11,7 +11,7 @@ import pexpect
 import pytest
 import yaml
 
-from .project import TEMPLATE, example, git, render, run, run_copier
+from .project import TEMPLATE, example, git, render, run, run_copier, run_warm
 from .prompts import QUESTIONS
 
 NEW = TEMPLATE / "hooks" / "new.py"
@@ -72,7 +72,7 @@ def test_make_new_explains_a_mistake_and_writes_nothing(
     (tmp_path / "empty.yml").write_text("production_origins:")
     (tmp_path / "hidden.yml").write_text("cookies: true")
     (tmp_path / "slash.yml").write_text("production_origins: https://app.acme.com/")
-    result = run(tmp_path, "python", NEW, *arguments)
+    result = run_warm(tmp_path, NEW.stem, *arguments, PYTHONPATH=str(NEW.parent))
     assert result.returncode in (1, 2)
     assert message in result.stderr
     assert "Traceback" not in result.stderr

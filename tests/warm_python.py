@@ -56,7 +56,7 @@ LIBRARIES = [
 def run(job: dict[str, Any], parent: socket.socket) -> None:
     """Become the job's process, as `python -m module arguments…` would be, and end with it.
 
-    Where the job has `code`, that of `python -c code`.
+    The module -c stands for `python -c code`.
     """
     signal.alarm(job["seconds"])
     os.chdir(job["folder"])
@@ -67,11 +67,10 @@ def run(job: dict[str, Any], parent: socket.socket) -> None:
     paths = job["environment"].get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:0] = [os.getcwd(), *map(os.path.abspath, filter(None, paths))]
     subprocess.run = python_from(parent)  # type: ignore[assignment]
-    if "code" in job:
-        sys.argv = ["-c"]
-        exec(job["code"], {"__name__": "__main__"})
+    sys.argv = [job["module"], *job["arguments"]]
+    if job["module"] == "-c":
+        exec(job["arguments"][0], {"__name__": "__main__"})
     else:
-        sys.argv = [job["module"], *job["arguments"]]
         runpy.run_module(job["module"], run_name="__main__", alter_sys=True)
     sys.exit()
 
@@ -88,8 +87,15 @@ def python_from(parent: socket.socket) -> Callable[..., subprocess.CompletedProc
             return run_program(command, *arguments, **options)
         with TemporaryDirectory() as folder:
             files = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
-            job = {"code": command[-1], "folder": str(options["cwd"]), "seconds": 60, **files}
-            parent.sendall(json.dumps(job | {"environment": dict(options["env"])}).encode() + b"\n")
+            job = {
+                "module": "-c",
+                "arguments": [command[-1]],
+                "folder": str(options["cwd"]),
+                "environment": dict(options["env"]),
+                "seconds": 60,
+                **files,
+            }
+            parent.sendall(json.dumps(job).encode() + b"\n")
             status = int(parent.makefile().readline())
             stdout, stderr = (Path(file).read_text() for file in files.values())
         return subprocess.CompletedProcess(command, status, stdout, stderr)
@@ -118,14 +124,18 @@ def status_of(job: dict[str, Any]) -> int:
 
 def end(ending: BaseException) -> NoReturn:
     """End this process as Python does, but free no object: that would copy all of the parent's."""
-    status = ending.code if isinstance(ending, SystemExit) else 1
+    status = 1
     if not isinstance(ending, SystemExit):
         traceback.print_exception(ending)
+    elif isinstance(ending.code, int | None):
+        status = ending.code or 0
+    else:
+        print(ending.code, file=sys.stderr)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(int(status or 0))
+    os._exit(status)
 
 
 def compile_once(folder: Path) -> None:
