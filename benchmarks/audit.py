@@ -17,9 +17,8 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "lib"))
 
-from service.cors.audit import Subject  # noqa: E402
 from service.cors.policy import CORSPolicy  # noqa: E402
-from service.cors.rules import audit  # noqa: E402
+from service.cors.rules import Subject, audit  # noqa: E402
 
 POLICIES = {
     "no origin": (),

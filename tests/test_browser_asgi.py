@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from fastapi import BackgroundTasks, FastAPI, WebSocket
 from fastapi.responses import JSONResponse, StreamingResponse
-from service.cors.tool.asgi_transport import ASGITransport
-from service.cors.tool.browser import Browser, Fetch, Request, Response
+from service.cors.tool.browser import ASGITransport, Browser, Fetch, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Send
 
 API = "https://api.acme.com"

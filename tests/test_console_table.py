@@ -15,8 +15,14 @@ import pytest
 from rich.console import Console
 from service.cors.middleware import StrictCORSMiddleware
 from service.cors.policy import CORSPolicy
-from service.cors.tool.asgi_transport import ASGITransport
-from service.cors.tool.browser import Browser, Fetch, Request, Response, console_message
+from service.cors.tool.browser import (
+    ASGITransport,
+    Browser,
+    Fetch,
+    Request,
+    Response,
+    console_message,
+)
 from service.cors.tool.explain_message import (
     Message,
     Reading,

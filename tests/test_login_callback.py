@@ -183,7 +183,10 @@ def provider() -> Iterator[Provider]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A service with cookies and the guard, and the code of the document."""
-    answers = example("spa-cookies") | {"guard_exempt_paths": f"{CALLBACK}, /saml/acs"}
+    answers = example("spa-cookies") | {
+        "guard_exempt_paths": f"{CALLBACK}, /saml/acs",
+        "browser_tests": True,
+    }
     project = render(tmp_path_factory.mktemp("callback") / "orders-api", answers)
     source = project / "src" / "orders_api"
     (source / "routes" / "login.py").write_text(block("authorize_redirect"))

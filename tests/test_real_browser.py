@@ -12,6 +12,7 @@ ONE_FRONT_END = {
     "development_origins": "",
     "production_origins": "https://app.acme.com",
     "credentials": "cookies",
+    "browser_tests": True,
 }
 
 # Faults of `mutants/`, and a part of the sentence that each of them leads to.
@@ -44,7 +45,8 @@ def one_front_end(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", [path.stem for path in EXAMPLES])
 def test_chromium_does_what_every_example_promises(name: str, tmp_path: Path) -> None:
-    result = run_real_browser(render(tmp_path / "project", example(name)), "-rs")
+    project = render(tmp_path / "project", example(name) | {"browser_tests": True})
+    result = run_real_browser(project, "-rs")
     if "passed" not in result.stdout and "skipped" in result.stdout:
         pytest.skip(result.stdout.strip().splitlines()[-2])
     assert result.returncode == 0, result.stdout + result.stderr
@@ -87,9 +89,10 @@ def test_without_playwright_it_is_skipped_unless_it_is_required(tmp_path: Path) 
     assert "CORS_REQUIRE_BROWSER=1, but playwright is not installed" in required.stdout
 
 
-def test_playwright_is_installed_only_by_answer(tmp_path: Path) -> None:
+def test_browser_tests_are_rendered_only_by_answer(tmp_path: Path) -> None:
     for answer in (False, True):
         project = render(tmp_path / str(answer), {"browser_tests": answer})
         assert ("playwright>=" in (project / "pyproject.toml").read_text()) == answer
-        assert ("uv add --dev playwright" in (project / "README.md").read_text()) != answer
-        assert (project / "tests" / "cors" / "test_real_browser.py").is_file()
+        assert ("--data browser_tests=true" in (project / "README.md").read_text()) != answer
+        assert (project / "tests" / "cors" / "test_real_browser.py").exists() == answer
+        assert (project / "tests" / "cors" / "real_browser.py").exists() == answer

@@ -13,13 +13,13 @@ from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from service.cors import RELEASE
 from service.cors.app import CORSFastAPI
-from service.cors.audit import Subject, findings_of
 from service.cors.findings import ConfigurationError, Finding
 from service.cors.origin import Origin
 from service.cors.policy import CORSPolicy
+from service.cors.rules import Subject, findings_of
 from service.cors.settings import CORSSettings, read_settings
 from service.cors.sources import find_sources
-from service.cors.tool import update_rules
+from service.cors.tool import development_rules
 from service.cors.tool.development_rules import ALL_RULES
 from service.cors.tool.show import rule_texts
 from starlette.applications import Starlette
@@ -663,7 +663,7 @@ def test_the_rule_on_where_updates_write(
     suite = tmp_path / "tests" / "cors" / "__init__.py"
     suite.parent.mkdir(parents=True)
     suite.write_text(f'RELEASE = "{release}"\n' if release else "")
-    monkeypatch.setattr(update_rules, "CORS_FOLDER", tmp_path.resolve() / code)
+    monkeypatch.setattr(development_rules, "CORS_FOLDER", tmp_path.resolve() / code)
     found = development_findings(tmp_path, environment, "CORS046")
     assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
     assert all(each.variable == code for each in found)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from service.cors import cli, waivers
+from service.cors import cli, findings
 from service.cors.app import CORSFastAPI
-from service.cors.audit import Subject, findings_of
 from service.cors.cli import Environment, examine
 from service.cors.findings import ConfigurationError, errors_among
+from service.cors.rules import Subject, findings_of
 from service.cors.settings import CORSSettings
 from service.cors.sources import find_sources
 from service.cors.tool.development_rules import ALL_RULES, check
@@ -29,7 +29,7 @@ CREDENTIALS = "CORS_ALLOW_CREDENTIALS=true"
 @pytest.fixture(autouse=True)
 def clock_and_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Today is TODAY, and the working directory a service without an app."""
-    monkeypatch.setattr(waivers, "today", lambda: TODAY)
+    monkeypatch.setattr(findings, "today", lambda: TODAY)
     monkeypatch.chdir(tmp_path)
     for name in ("ENVIRONMENT", "CORS_WAIVERS", "CORS_ALLOWED_ORIGINS"):
         monkeypatch.delenv(name, raising=False)

@@ -85,13 +85,13 @@ def with_defaults(core: Core) -> None:
 def waivers_are_for(when: Callable[[Any, Any], bool]) -> Replacement:
     """Let a waiver accept these findings. `when` gets the waiver and the finding."""
     return lambda core: replace_attribute(
-        core, core.waivers.Waiver, "is_for", lambda original: when
+        core, core.findings.Waiver, "is_for", lambda original: when
     )
 
 
 def waives(make: Callable[[Any], Any]) -> Replacement:
     """Replace what waivers make of a finding."""
-    return function("waivers", "waive", make)
+    return function("findings", "waive", make)
 
 
 def refuses_what_is_over(original: Any) -> Any:
@@ -324,7 +324,7 @@ FAULTS_OF_THE_CONFIGURATION = [
         "a waiver ends a day early",
         lambda core: replace_attribute(
             core,
-            core.waivers.Waiver,
+            core.findings.Waiver,
             "days_left",
             lambda original: property(lambda self: original.fget(self) - 1),
         ),

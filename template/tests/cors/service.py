@@ -213,7 +213,7 @@ OTHER_RELEASE = (
 
 try:
     browser = package_module("cors.tool.browser")
-    asgi = package_module("cors.tool.asgi_transport")
+    asgi = package_module("cors.tool.browser")
 except ModuleNotFoundError:
     # Without a traceback through pytest, which would hide the reason. 4: no test could run.
     print(OTHER_RELEASE, file=sys.stderr)

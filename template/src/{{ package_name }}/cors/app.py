@@ -14,13 +14,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Host, Mount
 from starlette.types import Receive, Scope, Send
 
-from .audit import ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS, Fault, RuleBook, Subject, findings_of
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
-from .policy import CORSPolicy
+from .policy import ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS, CORSPolicy
 from .provider import Ask, OriginProvider
 from .refusals import OnRefusal
-from .rules import RULES
+from .rules import RULES, Fault, RuleBook, Subject, findings_of
 from .sources import find_sources
 
 log = logging.getLogger(__name__)

@@ -16,10 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .app import APP_RULES, CORSFastAPI, has_provider
-from .audit import Rule, Subject, findings_of
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
-from .rules import RULES
+from .rules import RULES, Rule, Subject, findings_of
 from .settings import CORSSettings, read_settings
 from .sources import environments, find_sources
 

@@ -4,11 +4,36 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from .findings import read_waivers
 from .origin import Origin, Pattern, own_app_origin
 from .origin_errors import NearMiss, near_miss, parse
-from .waivers import read_waivers
 
 Strictness = Literal["local", "shared", "production"]
+
+ORIGINS = "CORS_ALLOWED_ORIGINS"
+CREDENTIALS = "CORS_ALLOW_CREDENTIALS"
+METHODS = "CORS_ALLOW_METHODS"
+REQUEST_HEADERS = "CORS_ALLOW_HEADERS"
+EXPOSED_HEADERS = "CORS_EXPOSE_HEADERS"
+MAX_AGE = "CORS_MAX_AGE"
+PUBLIC_PATHS = "CORS_PUBLIC_PATHS"
+GUARD_WRITES = "CORS_GUARD_WRITES"
+GUARD_EXEMPT_PATHS = "CORS_GUARD_EXEMPT_PATHS"
+WAIVERS = "CORS_WAIVERS"
+
+# The field of CORSPolicy that each variable is for.
+FIELDS = {
+    ORIGINS: "allow_origins",
+    CREDENTIALS: "allow_credentials",
+    METHODS: "allow_methods",
+    REQUEST_HEADERS: "allow_headers",
+    EXPOSED_HEADERS: "expose_headers",
+    MAX_AGE: "max_age",
+    PUBLIC_PATHS: "public_paths",
+    GUARD_WRITES: "guard_writes",
+    GUARD_EXEMPT_PATHS: "guard_exempt_paths",
+    WAIVERS: "waivers",
+}
 
 STRICTNESSES: tuple[Strictness, ...] = ("local", "shared", "production")
 LOCAL_ENVIRONMENTS = frozenset({"development", "test"})

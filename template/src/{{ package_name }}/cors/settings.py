@@ -10,12 +10,10 @@ from pydantic import BeforeValidator, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from .audit import FIELDS, GUARD_WRITES, Subject
-from .findings import ConfigurationError, Finding, errors_among
-from .policy import CORSPolicy, strictness_of
-from .rules import audit
+from .findings import ConfigurationError, Finding, errors_among, read_waivers
+from .policy import FIELDS, GUARD_WRITES, CORSPolicy, strictness_of
+from .rules import Subject, audit
 from .sources import ENCODING, Sources, find_sources, read_list
-from .waivers import read_waivers
 
 log = logging.getLogger(__name__)
 

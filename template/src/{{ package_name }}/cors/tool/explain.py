@@ -11,7 +11,11 @@ from rich.console import Console
 from rich.text import Text
 from starlette.routing import compile_path
 
-from ..audit import (
+from ..cli import NO_APP, Environment, examine
+from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
+from ..findings import shown
+from ..origin import Origin, Pattern, Site, exact
+from ..policy import (
     CREDENTIALS,
     EXPOSED_HEADERS,
     GUARD_EXEMPT_PATHS,
@@ -21,10 +25,6 @@ from ..audit import (
     PUBLIC_PATHS,
     REQUEST_HEADERS,
 )
-from ..cli import NO_APP, Environment, examine
-from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
-from ..findings import shown
-from ..origin import Origin, Pattern, Site, exact
 from ..sources import PROCESS
 from .browser import Reason, console_message, registrable_domain
 from .browser import Step as BrowserStep

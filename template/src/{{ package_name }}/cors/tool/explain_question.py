@@ -21,7 +21,13 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from ..app import CORSFastAPI, has_provider
-from ..audit import (
+from ..cli import Environment, examine
+from ..fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
+from ..findings import Finding, errors_among, shown
+from ..middleware import StrictCORSMiddleware
+from ..origin import WEB_SCHEMES, Origin, Pattern, exact, own_app_origin
+from ..origin_errors import NearMiss, OriginError, near_miss, parse
+from ..policy import (
     CREDENTIALS,
     FIELDS,
     GUARD_EXEMPT_PATHS,
@@ -29,20 +35,12 @@ from ..audit import (
     METHODS,
     ORIGINS,
     REQUEST_HEADERS,
-    Subject,
+    CORSPolicy,
 )
-from ..cli import Environment, examine
-from ..fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
-from ..findings import Finding, errors_among, shown
-from ..middleware import StrictCORSMiddleware
-from ..origin import WEB_SCHEMES, Origin, Pattern, exact, own_app_origin
-from ..origin_errors import NearMiss, OriginError, near_miss, parse
-from ..policy import CORSPolicy
 from ..provider import https_origin
-from ..rules import audit
+from ..rules import Subject, audit
 from ..sources import Variable, environments, find_sources
-from .asgi_transport import ASGITransport
-from .browser import Browser, Fetch, Outcome, Reason, registrable_domain
+from .browser import ASGITransport, Browser, Fetch, Outcome, Reason, registrable_domain
 from .cors_check import unsafe_names
 from .development_rules import post_routes, reads_json
 

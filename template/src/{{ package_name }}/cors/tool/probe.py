@@ -34,8 +34,7 @@ from ..origin import DEFAULT_PORTS, Pattern, own_app_origin
 from ..origin_errors import parse
 from ..policy import CORSPolicy
 from ..sources import environments
-from .asgi_transport import ASGITransport
-from .browser import Browser, Exchange, Fetch, Request, Response
+from .browser import ASGITransport, Browser, Exchange, Fetch, Request, Response
 from .cors_check import is_forbidden_request_header
 from .development_rules import app_routes
 from .probe_findings import OTHER_SITE, Answer, Finding, Question, diagnose

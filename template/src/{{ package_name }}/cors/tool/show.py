@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ..app import has_provider
-from ..audit import Rule
 from ..cli import Environment, as_text
+from ..findings import read_waivers
 from ..policy import STRICTNESSES
-from ..waivers import read_waivers
+from ..rules import Rule
 
 
 def terminal() -> Console:
