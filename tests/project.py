@@ -24,6 +24,8 @@ EXAMPLES = sorted((TEMPLATE / "examples").glob("*.yml"))
 BIN = Path(sys.executable).parent
 REAL_BROWSER = "tests/cors/test_real_browser.py"
 
+# What mypy knows of the libraries is the same for every service.
+MYPY_CACHE = str(TEMPLATE / ".mypy_cache" / "rendered")
 Completed = subprocess.CompletedProcess[str]
 
 # What a shell may have set and what would change a policy under test.
@@ -60,7 +62,8 @@ def render(destination: Path, answers: Mapping[str, Any], **options: Any) -> Pat
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return the process environment without what could reach into a rendered project."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return kept | {"PYTHONPATH": "src", "NO_COLOR": "1", "COLUMNS": "200"} | variables
+    kept |= {"PYTHONPATH": "src", "NO_COLOR": "1", "COLUMNS": "200", "MYPY_CACHE_DIR": MYPY_CACHE}
+    return kept | variables
 
 
 def run(project: Path, *command: str | Path, **variables: str) -> Completed:
@@ -150,7 +153,8 @@ def shell(commands: str, folder: Path) -> str:
         for what in ("NAME", "EMAIL")
     }
     environment = clean_environment(UV_PYTHON_DOWNLOADS="never", **variables)
-    del environment["PYTHONPATH"]
+    # A service with an environment of its own has a cache of its own.
+    del environment["PYTHONPATH"], environment["MYPY_CACHE_DIR"]
     # Images of containers set it, and then each command compiles all that it imports.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PATH"] = f"{os.environ['PATH']}:{BIN}"
