@@ -90,11 +90,6 @@ class Site:
         """Whether the host is a name that is reserved for documentation and tests."""
         return PLACEHOLDER.fullmatch(self.host) is not None
 
-    @property
-    def is_plain_http(self) -> bool:
-        """Whether anyone on the network path can read and change its pages."""
-        return self.scheme == "http"
-
 
 @dataclass(frozen=True)
 class Origin(Site):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from . import fetch_standard
 from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
 from .origin import Origin, Pattern, own_app_origin
-from .origin_errors import OriginError, parse_or_error
+from .origin_errors import OriginError, parse
 from .policy import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -71,7 +71,13 @@ class Subject:
     @cached_property
     def entries(self) -> list[tuple[str, Origin | Pattern | OriginError]]:
         """Each entry of the allowed origins with what it is, or why it is no origin."""
-        return [(text, parse_or_error(text)) for text in self.policy.allow_origins]
+        read: list[tuple[str, Origin | Pattern | OriginError]] = []
+        for text in self.policy.allow_origins:
+            try:
+                read.append((text, parse(text)))
+            except OriginError as error:
+                read.append((text, error))
+        return read
 
     @property
     def sites(self) -> Iterator[tuple[str, Origin | Pattern]]:
@@ -149,16 +155,11 @@ def findings_of(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]:
             continue
         for fault in rule.check(subject):
             variable = subject.variables.get(fault.variable)
-            finding = Finding(
-                rule=rule.id,
-                severity=fault.severity or severity,
-                variable=fault.variable,
-                value=fault.value,
-                reason=fault.reason,
-                fix=fault.fix,
-                where=fault.where or (variable.where if variable else ""),
-            )
+            where = fault.where or (variable.where if variable else "")
+            fields = fault._asdict() | {"severity": fault.severity or severity, "where": where}
             can_be_waived = rule.waivable and not fault.is_final
+            del fields["is_final"]
+            finding = Finding(rule=rule.id, **fields)
             yield waive(finding, subject.waivers, can_be_waived=can_be_waived)
 
 
@@ -174,6 +175,8 @@ REQUEST_ONLY_HEADERS = fetch_standard.names(
     "origin range referer user-agent"
 )
 
+# The variables of the policy, and the one that selects them.
+OF_POLICY = frozenset({*FIELDS, "ENVIRONMENT"})
 MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
 # The beginning of a line about the policy, however it goes on.
 ABOUT_THE_POLICY = re.compile(
@@ -237,7 +240,7 @@ def origins_not_set(subject: Subject) -> Iterator[Fault]:
 def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield the entries that are plain http on a host that is not loopback, each with its fix."""
     for text, each in subject.sites:
-        if each.is_plain_http and not each.is_loopback:
+        if each.scheme == "http" and not each.is_loopback:
             https = text.replace("http://", "https://", 1).removesuffix(":443")
             listed = https in subject.policy.allow_origins
             yield text, f"remove it; {https} is listed already" if listed else f"write {https}"
@@ -343,6 +346,13 @@ def placeholder_host(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Methods and headers ----------------------------------------------------------------------
+EXAMPLES = {
+    METHODS: "GET,POST",
+    REQUEST_HEADERS: "Authorization,Content-Type",
+    EXPOSED_HEADERS: "X-Total-Count,ETag",
+}
+
+
 def is_name(text: str) -> bool:
     """Whether it is a token without quotes, which a token may hold but which are leftovers."""
     return fetch_standard.TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
@@ -398,13 +408,9 @@ def method_override(subject: Subject) -> Iterator[Fault]:
 
 def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield each list that holds `*`, with an example of what to write instead."""
-    policy = subject.policy
-    if "*" in policy.allow_methods:
-        yield METHODS, "GET,POST"
-    if "*" in policy.allow_headers:
-        yield REQUEST_HEADERS, "Authorization,Content-Type"
-    if "*" in policy.expose_headers:
-        yield EXPOSED_HEADERS, "X-Total-Count"
+    for variable, example in EXAMPLES.items():
+        if "*" in getattr(subject.policy, FIELDS[variable]):
+            yield variable, example
 
 
 @BOOK.rule("CORS021", "W W E", waivable=True)
@@ -638,8 +644,8 @@ def expandable_value(subject: Subject) -> Iterator[Fault]:
     """A $ in a variable of the policy."""
     in_process = [each for each in subject.variables.values() if each.where == PROCESS]
     in_files = [each for file in subject.files for each in file.variables]
-    for variable in filter(is_of_policy, [*in_files, *in_process]):
-        if "$" in variable.value:
+    for variable in [*in_files, *in_process]:
+        if variable.name in OF_POLICY and "$" in variable.value:
             reason = "holds a $, which python-dotenv may replace and Docker does not"
             fix = "write out the value, without $"
             yield Fault(variable.name, variable.value, reason, fix, variable.where)
@@ -650,17 +656,12 @@ def repeated_variable(subject: Subject) -> Iterator[Fault]:
     """A variable of the policy that is set twice in one file."""
     for file in subject.files:
         first: dict[str, Variable] = {}
-        for variable in filter(is_of_policy, file.variables):
-            if variable.name in first:
+        for variable in file.variables:
+            if variable.name in OF_POLICY and variable.name in first:
                 reason = f"is set a second time; the first is {first[variable.name].where}"
                 fix = "keep one of the two lines"
                 yield Fault(variable.name, variable.value, reason, fix, variable.where)
             first.setdefault(variable.name, variable)
-
-
-def is_of_policy(variable: Variable) -> bool:
-    """Whether it is a variable of the policy, or ENVIRONMENT, which selects them."""
-    return variable.name in FIELDS or variable.name == "ENVIRONMENT"
 
 
 RULES: tuple[Rule, ...] = tuple(sorted(BOOK, key=lambda rule: rule.id))

@@ -246,7 +246,7 @@ def listen_for_pages(
 
 def is_local(entry: Origin | Pattern) -> bool:
     """Whether a page can be served there: on this machine, and without a certificate."""
-    return entry.is_loopback and entry.is_plain_http
+    return entry.is_loopback and entry.scheme == "http"
 
 
 def sample_host(entry: Origin | Pattern) -> str:
