@@ -44,6 +44,8 @@ def refusal(text: str) -> OriginError:
         ("an IPv4 address inside IPv6", "http://[::ffff:7f00:1]", "http", "[::ffff:7f00:1]", None),
         ("a host of one label", "http://intranet", "http", "intranet", None),
         ("a label of digits", "https://24.acme.com", "https", "24.acme.com", None),
+        ("an underscore", "https://my_app.acme.com", "https", "my_app.acme.com", None),
+        ("underscores at the edges", "https://_a_.acme.com", "https", "_a_.acme.com", None),
         ("two hyphens in a label", "https://a--b.acme.com", "https", "a--b.acme.com", None),
         ("punycode", "https://xn--mller-kva.de", "https", "xn--mller-kva.de", None),
         ("punycode of a sharp s", "https://xn--fa-hia.de", "https", "xn--fa-hia.de", None),
@@ -132,7 +134,7 @@ REFUSED = cases(
     ("a dot at the end", "https://app.acme.com.", "CORS007", "https://app.acme.com"),
     ("an empty label", "https://app..acme.com", "CORS007", None),
     ("an empty first label", "https://.acme.com", "CORS007", None),
-    ("an underscore", "https://my_app.acme.com", "CORS007", None),
+    ("a plus sign", "https://my+app.acme.com", "CORS007", None),
     ("a hyphen first", "https://-app.acme.com", "CORS007", None),
     ("a hyphen last", "https://app-.acme.com", "CORS007", None),
     ("a label of 64", f"https://{'a' * 64}.acme.com", "CORS007", None),
@@ -199,8 +201,20 @@ def test_refused(text: str, rule: str, suggestion: str | None) -> None:
         ),
         (
             "nothing to suggest",
-            "https://my_app.acme.com",
-            "`https://my_app.acme.com` has `_` in its host: correct it",
+            "https://my+app.acme.com",
+            "`https://my+app.acme.com` has `+` in its host: correct it",
+        ),
+        (
+            "a dot at the end",
+            "https://app.acme.com.",
+            "`https://app.acme.com.` ends its host in a dot, which browsers send only for a page "
+            "that was opened with it: write `https://app.acme.com`",
+        ),
+        (
+            "a dot after an address, which browsers never send",
+            "https://127.0.0.1.",
+            "`https://127.0.0.1.` has an IP address that browsers write differently: "
+            "write `https://127.0.0.1`",
         ),
         (
             "no password",
@@ -234,14 +248,17 @@ def test_messages_are_one_short_printable_line(text: str) -> None:
             "a whole label",
             "https://*.acme.com",
             "label",
-            ["https://a.acme.com", "https://a-1.acme.com", f"https://{'a' * 63}.acme.com"],
+            [
+                *("https://a.acme.com", "https://a-1.acme.com", f"https://{'a' * 63}.acme.com"),
+                *("https://a_b.acme.com", "https://_a.acme.com"),
+            ],
             [
                 *("https://acme.com", "https://.acme.com", "https://a..acme.com"),
                 *("https://a.b.acme.com", "https://evil.net/.acme.com", "http://a.acme.com"),
                 *("https://user@evil.net:1.acme.com", "https://a.acme.com:8443"),
                 *("https://aacme.com", "https://a.acmexcom", "https://a.acme.com.evil.net"),
                 *("https://a.acme.com\n", "https://-a.acme.com", "https://a-.acme.com"),
-                *("https://A.acme.com", "https://*.acme.com", "https://a_b.acme.com"),
+                *("https://A.acme.com", "https://*.acme.com", "https://a+b.acme.com"),
                 *(f"https://{'a' * 64}.acme.com", "https://\u0430.acme.com", " https://a.acme.com"),
             ],
         ),
@@ -378,7 +395,14 @@ ALLOWED = ["https://app.acme.com", "https://www.acme.com", "http://localhost:517
         ("no port", "http://localhost", ALLOWED, 2, "the port is 80, not 5173"),
         ("slash", "https://app.acme.com/", ALLOWED, 0, "the refused text ends in a slash"),
         ("case", "https://APP.acme.com", ALLOWED, 0, "the refused text has upper-case letters"),
-        ("dot", "https://app.acme.com.", ALLOWED, 0, "the refused text ends its host in a dot"),
+        (
+            "dot",
+            "https://app.acme.com.",
+            ALLOWED,
+            0,
+            "the refused text ends its host in a dot, which browsers send only for a page that was "
+            "opened with it",
+        ),
         (
             "default port",
             "https://app.acme.com:443",

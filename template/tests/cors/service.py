@@ -103,7 +103,7 @@ def matches(listed: str, origin: str) -> bool:
         return listed == origin
     before, after = map(re.escape, listed.split("*"))
     label = split(origin)[1].partition(".")[0]
-    return re.fullmatch(f"{before}[a-z0-9-]+{after}", origin) is not None and label == label.strip(
+    return re.fullmatch(f"{before}[a-z0-9_-]+{after}", origin) is not None and label == label.strip(
         "-"
     )
 

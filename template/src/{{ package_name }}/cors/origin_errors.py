@@ -179,12 +179,11 @@ def app_fault(scheme: str, host: str, port: str | None) -> str | None:
 HOST_FAULTS = (
     (r"[^\x00-\x7f]", "has letters outside ASCII"),
     (r"%", "has an escaped character in its host"),
-    (r"[^a-z0-9.*-]", "has `{0}` in its host"),
+    (r"[^a-z0-9_.*-]", "has `{0}` in its host"),
     (rf".{{{LONGEST_HOST + 1}}}", f"has a host of more than {LONGEST_HOST} characters"),
     (r"^\.|\.\.", "has an empty label in its host"),
     (r"(^|\.)-|-(\.|\Z)", "has a hyphen at the edge of a label"),
     (r"[^.]{64}", "has a label of more than 63 characters"),
-    (r"\.\Z", "ends its host in a dot"),
 )
 
 
@@ -201,6 +200,8 @@ def host_fault(host: str) -> str | None:
         if site is None or "]" in host[:-1]:
             return f"has an invalid {kind}"
         return None if site.host == host else f"has an {kind} that browsers write differently"
+    if host.endswith("."):
+        return "ends its host in a dot, which browsers send only for a page that was opened with it"
     return "has a label that is not valid punycode" if "xn--" in host and site is None else None
 
 
