@@ -32,6 +32,8 @@ from starlette.types import Receive, Scope, Send
 from .rule_cases import CASES, WAIVER_CASES, Case
 
 ENVIRONMENTS = {"local": "development", "shared": "staging", "production": "production"}
+# Rules on the policy alone that `cors check` judges, and a start does not.
+NEEDLESS = [rule for rule in ALL_RULES if rule.id in ("CORS024", "CORS029", "CORS061")]
 LETTERS = {"error": "E", "warning": "W"}
 
 GOOD = {
@@ -72,7 +74,10 @@ def dotenv(environment: str, lines: tuple[str, ...]) -> str:
 def findings(directory: Path, environment: str, lines: tuple[str, ...]) -> list[Finding]:
     """Return what is said of a dotenv file with these lines."""
     (directory / f".env.{environment}").write_text(dotenv(environment, lines))
-    _, found = read_settings(CORSSettings, find_sources(environment, directory))
+    sources = find_sources(environment, directory)
+    settings, found = read_settings(CORSSettings, sources)
+    if settings:
+        found += findings_of(Subject(settings.as_policy(), sources), NEEDLESS)
     return found
 
 

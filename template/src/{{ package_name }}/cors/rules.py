@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from . import fetch_standard
-from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
+from .findings import Finding, Severity, Waiver, proposed, read_waiver, read_waivers, shown, waive
 from .origin import Origin, Pattern, own_app_origin
 from .origin_errors import OriginError, parse
 from .policy import (
@@ -284,13 +284,25 @@ def private_address(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, fix)
 
 
-@BOOK.rule("CORS012", "- W W", waivable=True)
+@BOOK.rule("CORS012", "- W E", waivable=True)
 def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
     """A wildcard for a whole label."""
+    policy = subject.policy
     for text, pattern in subject.patterns:
-        if pattern.kind == "label":
-            reason = "lets every host directly below the domain call"
-            yield Fault(ORIGINS, text, reason, "list the hosts that need it one by one")
+        # Under a public suffix, CORS014 says it.
+        if pattern.kind != "label" or pattern.is_under_public_suffix:
+            continue
+        reason = "lets every host directly below the domain call"
+        fix = "list the hosts that need it one by one"
+        if not policy.allow_credentials or policy.strictness != "production":
+            yield Fault(ORIGINS, text, reason, fix, severity="warning")
+            continue
+        if text not in [each.value for each in subject.waivers]:
+            waiver = proposed("CORS012", text)
+            door = f"add {waiver} to {WAIVERS}" if policy.waivers else f"write {WAIVERS}={waiver}"
+            fix += f", or accept it for three months after a review: {door}, below a comment that "
+            fix += "begins with CORS012 and says why"
+        yield Fault(ORIGINS, text, f"{reason} and act as the user", fix)
 
 
 @BOOK.rule("CORS013", "W W E", waivable=True)
@@ -305,7 +317,7 @@ def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS014", "W E E", waivable=True)
 def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
-    """A wildcard directly under a public suffix."""
+    """A wildcard under a public suffix or on shared hosting."""
     credentials = subject.policy.allow_credentials
     is_preview = subject.policy.environment == "preview" and not credentials
     for text, pattern in subject.patterns:
@@ -316,24 +328,9 @@ def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
             fix = "give previews a domain of your own, or list the exact origins that are yours"
             yield Fault(ORIGINS, text, reason, fix, severity="warning")
         elif pattern.is_under_public_suffix:
-            reason = "is directly under a public suffix, where anybody can register a name"
+            reason = "is on shared hosting or under a public suffix, where anybody can take a name"
             fix = "list the exact origins that are yours"
             yield Fault(ORIGINS, text, reason, fix, is_final=credentials)
-
-
-@BOOK.rule("CORS029", "W W W")
-def duplicate_origin(subject: Subject) -> Iterator[Fault]:
-    """A duplicate origin."""
-    seen: set[str] = set()
-    patterns = [pattern for _, pattern in subject.patterns]
-    for text, entry in subject.entries:
-        if text in seen:
-            yield Fault(ORIGINS, text, "is listed twice", "remove one of the two")
-        seen.add(text)
-        for pattern in patterns:
-            if isinstance(entry, Origin) and pattern.covers(entry):
-                reason = f"is covered by {pattern} already"
-                yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
 
 
 @BOOK.rule("CORS032", "- W E", waivable=True)
@@ -443,14 +440,6 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
         elif name in REQUEST_ONLY_HEADERS:
             fix = f"remove it here; scripts may set it when {REQUEST_HEADERS} lists it"
             yield Fault(EXPOSED_HEADERS, header, "is a request header", fix)
-
-
-@BOOK.rule("CORS024", "W W W")
-def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
-    """A response header that is readable anyway."""
-    for header in subject.policy.expose_headers:
-        if header.lower() in fetch_standard.SAFELISTED_RESPONSE_HEADERS:
-            yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
 
 
 # --- Maximum age, credentials, public paths ---------------------------------------------------
