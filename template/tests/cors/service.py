@@ -341,6 +341,8 @@ class Service:
             if request.query_params.get("grant"):
                 response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
                 response.headers["Access-Control-Allow-Credentials"] = "true"
+                # A server may strip the blank.
+                response.headers[" Access-Control-Allow-Origin"] = request.headers["Origin"]
             for value in request.query_params.getlist("vary"):
                 response.headers.append("Vary", value)
             return response
@@ -435,8 +437,8 @@ def report(found: list[str], fix: str) -> str:
 
 
 def cors_headers(response: Any) -> dict[str, str]:
-    """Return the Access-Control-* headers of a response, names in lower case."""
-    pairs = ((name.lower(), value) for name, value in response.headers)
+    """Return the Access-Control-* headers of a response, names in lower case and stripped."""
+    pairs = ((name.strip().lower(), value) for name, value in response.headers)
     return {name: value for name, value in pairs if name.startswith("access-control-")}
 
 
