@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from service.cors.findings import shown
-from service.cors.origin import Origin, Pattern
+from service.cors.origin import SHARED_HOSTING, Origin, Pattern, suffix_list
 from service.cors.origin_errors import NearMiss, OriginError, near_miss, parse
 from service.cors.tool.browser import registrable_domain
+
+from .project import TEMPLATE
 
 ID = "abcdefghijklmnopabcdefghijklmnop"
 UUID = "0b5f8c1e-12ab-4cde-9f00-0123456789ab"
@@ -382,6 +384,20 @@ def test_properties(text: str, properties: str) -> None:
     site = parse(text)
     names = ["loopback", "private", "placeholder"]
     assert [name for name in names if getattr(site, f"is_{name}")] == properties.split()
+
+
+@pytest.mark.parametrize("suffix", SHARED_HOSTING)
+def test_shared_hosting_has_its_source_in_the_docs(suffix: str) -> None:
+    text = (TEMPLATE / "docs" / "origins.md").read_text(encoding="utf-8")
+    assert f"| `{suffix.removeprefix('.')}` |" in text
+
+
+@pytest.mark.parametrize("suffix", SHARED_HOSTING)
+def test_the_public_suffix_list_lacks_our_shared_hosting(suffix: str) -> None:
+    """Where this fails, the list has learned a suffix, and ours can forget it."""
+    host = suffix.removeprefix(".")
+    asked = (host, f"x.{host}", f"x.x.{host}")
+    assert host not in [suffix_list().publicsuffix(each) for each in asked]
 
 
 ALLOWED = ["https://app.acme.com", "https://www.acme.com", "http://localhost:5173"]

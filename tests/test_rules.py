@@ -13,6 +13,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from service.cors import RELEASE
 from service.cors.app import CORSFastAPI
+from service.cors.cli import NOT_AT_START
 from service.cors.findings import ConfigurationError, Finding
 from service.cors.origin import Origin
 from service.cors.policy import CORSPolicy
@@ -742,6 +743,11 @@ def test_the_rule_on_dropped_answers(
 
 def test_the_ids_are_in_order_and_without_a_gap() -> None:
     assert [rule.id for rule in ALL_RULES] == [f"CORS{n:03}" for n in range(1, len(ALL_RULES) + 1)]
+
+
+def test_what_only_the_check_judges_does_not_stop_a_start() -> None:
+    errors = {rule.id for rule in development_rules.BOOK if "E" in rule.severities}
+    assert errors <= NOT_AT_START
 
 
 def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None:
