@@ -203,8 +203,10 @@ def fix_of(error: OriginError, subject: Subject) -> str:
     meant = error.suggestion.split(",") if error.suggestion else []
     if meant and all(text in subject.policy.allow_origins for text in meant):
         return f"remove it; {error.suggestion} is listed already"
-    patterns = [text for text, _ in subject.patterns]
-    policy = replace(subject.policy, allow_origins=(*patterns, *meant))
+    for text, pattern in subject.patterns:
+        if any(map(pattern.covers, meant)):
+            return f"remove it, or better, remove {text}"
+    policy = replace(subject.policy, allow_origins=tuple(meant))
     found = findings_of(Subject(policy), BOOK)
     return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
