@@ -9,7 +9,8 @@ service's own, "grant" the headers that let a page read a response. What happens
 - `Access-Control-*` headers set by inner code are removed: there is one policy.
 - A preflight never reaches the app. It gets 204 with the whole policy if the origin is allowed or
   the path is public, otherwise 403.
-- A WebSocket handshake passes if it has no Origin, an allowed origin or the service's own.
+- A WebSocket handshake passes if its origin is allowed; else, if it has no Origin or the service's
+  own, and no Sec-Fetch-Site that says cross-site.
 - With `guard_writes`, a method other than GET, HEAD and OPTIONS gets 403, unless the origin is
   allowed, or the request comes from the service itself or from no page. A sibling subdomain is
   another site. On a public path, requests without cookies and logins pass; on an exempt path,
@@ -17,6 +18,8 @@ service's own, "grant" the headers that let a page read a response. What happens
 - Under `public_paths` other sites get `*`, and never credentials.
 - A provider may allow an https origin that is on no list. It gets a grant without credentials, and
   neither writes nor opens a WebSocket with a login, unless `provider_credentials` is set.
+- Where hosts are listed or local, a request to another Host gets 400, and a handshake is refused: a
+  site may point its own name to this service, and its pages are then the service's own.
 - What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
 
@@ -33,6 +36,7 @@ from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
+from .origin import HOST_ENTRY, host_of, is_address
 from .provider import Ask, OriginProvider, https_origin
 from .refusals import NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
 
@@ -54,8 +58,8 @@ MAX_MIRRORED_BYTES = 4096
 # pattern matches only short, well-formed origins.
 SERIALIZED_ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\x00- A-Z/?#@\\<>^|\x7f-\xff]+")
 MAX_ORIGIN_BYTES = 300
-# The same few origins and preflights come again and again. Only the last verdicts on a pattern and
-# on a preflight are remembered, so a flood of them costs no memory.
+# The same few origins, preflights and hosts come again and again. Only some verdicts on them are
+# remembered, so a flood of them costs no memory.
 REMEMBERED = 256
 
 # RFC 9110, section 5.6.2
@@ -79,9 +83,10 @@ def _spellings(*names: bytes) -> dict[bytes, bytes]:
 
 
 # The request headers that each kind of request is judged by.
-ALWAYS = frozenset(_spellings(b"origin"))
+ALWAYS = frozenset(_spellings(b"origin", b"host"))
 IN_PREFLIGHT = _spellings(
     b"origin",
+    b"host",
     b"access-control-request-method",
     b"access-control-request-headers",
     b"access-control-request-private-network",
@@ -132,6 +137,9 @@ class StrictCORSMiddleware(CORSMiddleware):
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
     - `origin_provider`: asked about an https origin that is on no list (see `provider`).
     - `provider_credentials`: with `allow_credentials`, its origins get credentials, too.
+    - `allowed_hosts`: `api.acme.com`, or `*.acme.com` for one label. With any, other hosts than
+      these and IP addresses get 400. Pages at `https://` and an exact one are the service's own.
+    - `local_hosts`: lets in names without a dot and below localhost, too, and the 400 says more.
 
     `*` among the origins opens every path and, for requests without credentials, WebSockets. Only
     code can set it: the rules refuse it in a dotenv file. Raises TypeError for a string where a
@@ -159,6 +167,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         on_refusal: OnRefusal | None = None,
         origin_provider: OriginProvider | Ask | None = None,
         provider_credentials: bool = False,
+        allowed_hosts: Collection[str] = (),
+        local_hosts: bool = False,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
@@ -194,7 +204,16 @@ class StrictCORSMiddleware(CORSMiddleware):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
         self.provider_credentials = provider_credentials and allow_credentials
+        self.allowed_hosts = _strings("allowed_hosts", allowed_hosts)
+        self.local_hosts = local_hosts
+        for host in self.allowed_hosts:
+            if not HOST_ENTRY.fullmatch(host):
+                raise ValueError(f"allowed_hosts contains {host!r}: write a name in lower case.")
 
+        self._judges_hosts = local_hosts or bool(self.allowed_hosts)
+        self._known_hosts = {b""}
+        names = (host for host in self.allowed_hosts if not is_address(host))
+        self._own_hosts = frozenset(host.encode() for host in names if "*" not in host)
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
         # As bytes, like the header it reads. Origins are ASCII, where bytes and text are the same.
@@ -235,15 +254,12 @@ class StrictCORSMiddleware(CORSMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the policy what it can answer, and hand everything else to the app."""
         if scope["type"] != "http":
-            if scope["type"] == "websocket" and not self._may_connect(scope):
-                found = _read(scope, TO_GUARD)
-                origins = found.get(b"origin", [])
-                allowed, why = await self._ask(scope, origins)
-                if allowed is None or _brings_login(why, found):
-                    self._trace.refused("handshake", scope, origins, why)
-                    # Closed before it is accepted, the handshake is answered 403 by the server.
-                    await send({"type": "websocket.close", "code": 1008, "reason": ""})
-                    return
+            if scope["type"] == "websocket" and (why := await self._objection(scope)):
+                origins = _read(scope, TO_GUARD).get(b"origin", [])
+                self._trace.refused("handshake", scope, origins, why)
+                # Closed before it is accepted, the handshake is answered 403 by the server.
+                await send({"type": "websocket.close", "code": 1008, "reason": ""})
+                return
             await self.app(scope, receive, send)
             return
 
@@ -252,16 +268,16 @@ class StrictCORSMiddleware(CORSMiddleware):
         found = NONE_READ
         if guarded or method == "OPTIONS":
             found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
-            origins = found.get(b"origin", [])
+            origins, hosts = found.get(b"origin", []), found.get(b"host", [])
         else:
-            # The same as `_read` for Origin alone: most requests come through here.
-            origins = []
+            # The same as `_read` for these two alone: most requests come through here.
+            origins, hosts = [], []
             lines = scope["headers"]
             if type(lines) is not list:
                 lines = scope["headers"] = list(lines)
             for name, value in lines:
                 if name in ALWAYS:
-                    origins.append(value)
+                    (hosts if name in HOST else origins).append(value)
 
         allowed = None
         why = NOT_LISTED
@@ -277,10 +293,13 @@ class StrictCORSMiddleware(CORSMiddleware):
             if b"access-control-request-method" in found:
                 await self._answer_preflight(scope, found, grant, send, why)
                 return
-            if grant is not NOTHING:
-                grant += self._exposed
-            elif not guarded and _is_hidden(scope, origins):
-                self._trace.refused("request", scope, origins, why)
+        if self._judges_hosts and not self._admits(hosts):
+            await self._refuse_host(scope, origins, hosts, grant, send)
+            return
+        if grant is not NOTHING:
+            grant += self._exposed
+        elif origins and not guarded and self._is_hidden(scope, origins):
+            self._trace.refused("request", scope, origins, why)
         if (
             guarded
             and (allowed is None or _brings_login(why, found))
@@ -327,7 +346,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         if answer is None:
             origin = https_origin(origins[0])
             # The service's own pages need no grant.
-            if origin is None or _is_own_origin(scope, _read(scope, TO_GUARD)):
+            if origin is None or self._is_own_origin(scope, _read(scope, TO_GUARD)):
                 return None, NOT_LISTED
             answer = await provider.answer(origin)
         if answer.failure:
@@ -449,7 +468,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         if site is not None:
             welcome = site in ([b"same-origin"], [b"none"])
         else:
-            welcome = b"origin" not in found or _is_own_origin(scope, found)
+            welcome = b"origin" not in found or self._is_own_origin(scope, found)
         if welcome or (self._is_public(scope) and not _has_ambient_credentials(found)):
             return True
         return self._is_exempt(scope)
@@ -462,31 +481,119 @@ class StrictCORSMiddleware(CORSMiddleware):
         types = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
         return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 
+    async def _objection(self, scope: Scope) -> Why | None:
+        """Return why a WebSocket handshake is refused, None where it may reach the app."""
+        found = _read(scope, TO_GUARD)
+        hosts = found.get(b"host", [])
+        if self._judges_hosts and not self._admits(hosts):
+            return _other_host(hosts)
+        if self._may_connect(scope):
+            return None
+        allowed, why = await self._ask(scope, found.get(b"origin", []))
+        return why if allowed is None or _brings_login(why, found) else None
+
     def _may_connect(self, scope: Scope) -> bool:
-        """Tell whether a WebSocket handshake may reach the app.
+        """Tell whether the lists and the service itself open a WebSocket to the sender.
 
         Browsers let any page open a WebSocket anywhere, with cookies, so the server has to check
-        Origin (RFC 6455, section 10.2). Public paths open no WebSocket.
+        Origin (RFC 6455, section 10.2). Public paths open no WebSocket. Not every browser sends
+        Sec-Fetch-Site.
         """
         found = _read(scope, TO_GUARD)
-        origins = found.get(b"origin")
-        if origins is None or self._find(origins) is not None or _is_own_origin(scope, found):
+        origins = found.get(b"origin", [])
+        if self._find(origins) is not None:
             return True
-        return self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
+        if self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found):
+            return True
+        if b"cross-site" in found.get(b"sec-fetch-site", []):
+            return False
+        return not origins or self._is_own_origin(scope, found)
+
+    def is_allowed_host(self, host: str) -> bool:
+        """Tell whether the service answers under the host of this Host header."""
+        name = host_of(host)
+        listed = name in self.allowed_hosts or f"*.{name.partition('.')[2]}" in self.allowed_hosts
+        is_local = "." not in name or name.endswith(".localhost")
+        return bool(name) and (listed or is_address(name) or (self.local_hosts and is_local))
+
+    def _admits(self, hosts: list[bytes]) -> bool:
+        """Tell the same of these Host lines. No line is no browser's request."""
+        host = b",".join(hosts)
+        if host in self._known_hosts:
+            return True
+        if not self.is_allowed_host(host.decode("latin-1")):
+            return False
+        if len(self._known_hosts) < REMEMBERED:
+            self._known_hosts.add(host)
+        return True
+
+    async def _refuse_host(
+        self, scope: Scope, origins: list[bytes], hosts: list[bytes], grant: Headers, send: Send
+    ) -> None:
+        """Answer 400, which an allowed origin may read: its browser then does not blame CORS."""
+        why = _other_host(hosts)
+        self._trace.refused("host", scope, origins, why)
+        body = "CORS_ALLOWED_HOSTS does not list this host.\n"
+        if self.local_hosts and (host := host_of(why[1])):
+            line = f"CORS_ALLOWED_HOSTS={','.join((*self.allowed_hosts, host))}"
+            body = f"{host} is not a host of this service. If it is one, write {line}\n"
+        await answer(400, body, grant, send)
 
     async def _refuse(self, found: Found, granted: Headers, send: Send) -> None:
         """Answer 403, with a reason only where `describe_stranger` gives one."""
-        body = b"Forbidden"
+        body = "Forbidden"
         if self.describe_stranger is not None and b"origin" in found:
-            origin = b", ".join(found[b"origin"]).decode("latin-1")
-            body = self.describe_stranger(origin).encode()
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(body)),
-            *granted,
-        ]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            body = self.describe_stranger(b", ".join(found[b"origin"]).decode("latin-1"))
+        await answer(403, body, granted, send)
+
+    def _is_hidden(self, scope: Scope, origins: list[bytes]) -> bool:
+        """Tell whether a browser hides the response to a request of an origin without a grant.
+
+        It does so for fetch() in its default mode and the like, but not for a form, an image or a
+        page of the service itself. Only old browsers, and those on plain http, do not say what it
+        is.
+        """
+        # Not `_read`: this runs for every request of a flood.
+        known, host = 0, b""
+        for name, value in scope["headers"]:
+            if name in TELLING:
+                if value in HIDDEN:
+                    known += 1
+                    if known == 2:
+                        return True
+                elif name in HOST:
+                    host = value
+                else:
+                    return False
+        is_other = not self._own_hosts and host.partition(b":")[0].lower() not in origins[0]
+        if known or is_other:
+            return True
+        return not self._is_own_origin(scope, {b"origin": origins, b"host": [host]})
+
+    def _is_own_origin(self, scope: Scope, found: Found) -> bool:
+        """Tell whether the request comes from a page of this very service: at Host, or listed.
+
+        The server sets the scheme, from forwarded headers only where it was told to trust the
+        proxy. A plain one may mean TLS that ended at a proxy, so it accepts pages of either scheme.
+        A secure one never accepts a plain page. A listed host has no plain pages, and any Host.
+        """
+        origins, hosts = found.get(b"origin", []), found.get(b"host", [])
+        if len(origins) != 1 or len(hosts) != 1:
+            return False
+        scheme, _, authority = origins[0].lower().partition(b"://")
+        default_port = OWN_PORTS.get(scheme)
+        if default_port is None or (scheme == b"http" and scope.get("scheme") in ("https", "wss")):
+            return False
+        host = hosts[0].lower().removesuffix(default_port)
+        authority = authority.removesuffix(default_port)
+        name, _, port = authority.partition(b":")
+        if name in self._own_hosts:
+            return scheme == b"https" and port in (b"", host.rpartition(b":")[2])
+        if host == b"" or host != authority:
+            return False
+        # Where a deployed service lists its hosts, an address is for probes and health checks.
+        by_name = self.allowed_hosts and not self.local_hosts
+        return not (by_name and is_address(host_of(host.decode("latin-1"))))
 
 
 def _strings(name: str, values: Collection[str], wildcard: bool = True) -> tuple[str, ...]:
@@ -574,45 +681,21 @@ def _requested_names(lines: list[bytes]) -> bytes:
     return b", ".join(names)
 
 
-def _is_hidden(scope: Scope, origins: list[bytes]) -> bool:
-    """Tell whether a browser hides the response to a request of an origin that gets no grant.
-
-    It does so for fetch() in its default mode and the like, but not for a form, an image or a page
-    of the service itself. Only old browsers, and those on plain http, do not say what it is.
-    """
-    # Not `_read`: this runs for every request of a flood.
-    known, host = 0, b""
-    for name, value in scope["headers"]:
-        if name in TELLING:
-            if value in HIDDEN:
-                known += 1
-                if known == 2:
-                    return True
-            elif name in HOST:
-                host = value
-            else:
-                return False
-    if known or host.partition(b":")[0].lower() not in origins[0]:
-        return True
-    return not _is_own_origin(scope, {b"origin": origins, b"host": [host]})
+def _other_host(hosts: list[bytes]) -> Why:
+    """Return the reason of a refusal for these Host lines."""
+    return "host", visible(b",".join(hosts).decode("latin-1"))
 
 
-def _is_own_origin(scope: Scope, found: Found) -> bool:
-    """Tell whether the request comes from a page of this very service.
-
-    The server sets the scheme, from forwarded headers only where it was told to trust the proxy. A
-    plain one may mean TLS that ended at a proxy, so it accepts pages of either scheme. A secure one
-    never accepts a plain page.
-    """
-    origins, hosts = found.get(b"origin", []), found.get(b"host", [])
-    if len(origins) != 1 or len(hosts) != 1:
-        return False
-    scheme, _, authority = origins[0].lower().partition(b"://")
-    default_port = OWN_PORTS.get(scheme)
-    if default_port is None or (scheme == b"http" and scope.get("scheme") in ("https", "wss")):
-        return False
-    host = hosts[0].lower().removesuffix(default_port)
-    return host != b"" and host == authority.removesuffix(default_port)
+async def answer(status: int, body: str, granted: Headers, send: Send) -> None:
+    """Answer in plain text."""
+    content = body.encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(content)),
+        *granted,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 def _brings_login(why: Why, found: Found) -> bool:

@@ -19,6 +19,7 @@ MAX_AGE = "CORS_MAX_AGE"
 PUBLIC_PATHS = "CORS_PUBLIC_PATHS"
 GUARD_WRITES = "CORS_GUARD_WRITES"
 GUARD_EXEMPT_PATHS = "CORS_GUARD_EXEMPT_PATHS"
+ALLOWED_HOSTS = "CORS_ALLOWED_HOSTS"
 WAIVERS = "CORS_WAIVERS"
 
 # The field of CORSPolicy that each variable is for.
@@ -32,6 +33,7 @@ FIELDS = {
     PUBLIC_PATHS: "public_paths",
     GUARD_WRITES: "guard_writes",
     GUARD_EXEMPT_PATHS: "guard_exempt_paths",
+    ALLOWED_HOSTS: "allowed_hosts",
     WAIVERS: "waivers",
 }
 
@@ -72,6 +74,7 @@ class CORSPolicy:
     guard_writes: bool = False
     report_writes: bool = False
     guard_exempt_paths: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     # As they are written: CORS012:2027-01-31:https://*.acme.com.
     waivers: tuple[str, ...] = ()
 
@@ -120,4 +123,5 @@ class CORSPolicy:
             # What helps a developer would tell other sites the policy.
             "describe_stranger": describe_stranger if self.strictness == "local" else None,
             "near_miss": nearest,
+            "local_hosts": self.strictness == "local",
         }

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from . import fetch_standard
 from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
-from .origin import Origin, Pattern, own_app_origin
+from .origin import HOST_ENTRY, Origin, Pattern, host_of, own_app_origin
 from .origin_errors import OriginError, parse_or_error
 from .policy import (
+    ALLOWED_HOSTS,
     CREDENTIALS,
     EXPOSED_HEADERS,
     FIELDS,
@@ -536,6 +537,20 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
             fix = f"take that out of {PUBLIC_PATHS}, or give the callback another path"
         if reason:
             yield Fault(GUARD_EXEMPT_PATHS, path, reason, fix)
+
+
+# --- Hosts ------------------------------------------------------------------------------------
+@BOOK.rule("CORS058", "E E E")
+def impossible_host(subject: Subject) -> Iterator[Fault]:
+    """An allowed host that is no host name."""
+    for text in subject.policy.allowed_hosts:
+        meant = host_of(re.sub(r"^[a-z]+://|/.*", "", text.lower()))
+        if not HOST_ENTRY.fullmatch(text):
+            fix = f"write {meant}" if meant else "write names as api.acme.com or *.acme.com"
+            yield Fault(ALLOWED_HOSTS, text, "is not a host name in lower case", fix)
+        elif "*" in text and Pattern("https", text).is_under_public_suffix:
+            reason = "lets in names that anybody can register"
+            yield Fault(ALLOWED_HOSTS, text, reason, "list the hosts of the service one by one")
 
 
 # --- Waivers ----------------------------------------------------------------------------------
