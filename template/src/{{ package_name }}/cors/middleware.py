@@ -514,7 +514,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         name = host_of(host)
         listed = name in self.allowed_hosts or f"*.{name.partition('.')[2]}" in self.allowed_hosts
         is_local = "." not in name or name.endswith(".localhost")
-        return bool(name) and (listed or is_address(name) or (self.local_hosts and is_local))
+        admitted = listed or is_address(name) or (self.local_hosts and is_local)
+        return (admitted and name != "") or not self._judges_hosts
 
     def _admits(self, hosts: list[bytes]) -> bool:
         """Tell the same of these Host lines. No line is no browser's request."""

@@ -36,8 +36,8 @@ from .sources import PROCESS, DotenvFile, Sources, Variable
 
 # --- What a rule is ----------------------------------------------------------------------------
 
-# E: an error, the service does not start. W: a warning. -: fine.
-SEVERITIES: dict[str, Severity | None] = {"E": "error", "W": "warning", "-": None}
+# E: an error, the service does not start. W: a warning. S: `cors check` suggests it. -: fine.
+SEVERITIES: dict[str, Severity | None] = {"E": "error", "W": "warning", "S": None, "-": None}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ..findings import errors_among
 from ..refusals import logger as refusals_log
 from ..sources import environments
 from . import show as printing
-from .development_rules import ALL_RULES, said_once
+from .development_rules import ALL_RULES, said_once, suggestion
 from .development_rules import check as check_environment
 from .explain import explain_question
 from .explain_message import explain_message, known_as_markdown
@@ -96,7 +96,7 @@ def check(
             "there is no .env.NAME file in the working directory", param_hint="--all"
         )
     examined = [*said_once(check_environment(name, with_app=with_app) for name in names)]
-    printing.print_findings(examined, output)
+    printing.print_findings(examined, output, suggestion(examined))
     raise typer.Exit(int(any(errors_among(each.findings) for each in examined)))
 
 
