@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from .findings import ConfigurationError, Finding, errors_among
-from .middleware import StrictCORSMiddleware, answer
+from .middleware import StrictCORSMiddleware
 from .policy import ORIGINS, PUBLIC_PATHS, REQUEST_HEADERS, CORSPolicy
 from .provider import Ask, OriginProvider
 from .refusals import OnRefusal
@@ -47,9 +49,8 @@ class CORSFastAPI(FastAPI):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        # Why no request may be answered: "" if nothing is wrong, None as long as nobody looked.
+        # "" where no rule refuses the start, None as long as nobody has asked.
         self._refusal: str | None = None
-        self._has_told = False
         self._cors_policy = cors
         self._cors = StrictCORSMiddleware(
             super().__call__,
@@ -71,38 +72,30 @@ class CORSFastAPI(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the policy see every request first; it calls FastAPI for what it lets through."""
-        if scope["type"] == "lifespan":
-            self._refusal = refusal_to_start(self, self.cors_policy)
-            if self._refusal:
-                # A server prints the message and exits. Starlette raises here too: without an
-                # exception, its TestClient would wait for ever.
-                await receive()
-                await send({"type": "lifespan.startup.failed", "message": self._refusal})
-                raise RuntimeError(self._refusal)
-        elif self._refusal != "" and await self._refuses(scope, send):
+        if self._refusal != "" and await self._refuses(scope, receive, send):
             return
         # FastAPI would do this only further in, and public paths are relative to it.
         if self.root_path:
             scope["root_path"] = self.root_path
         await self._cors(scope, receive, send)
 
-    async def _refuses(self, scope: Scope, send: Send) -> bool:
-        """Answer 503 where a rule refuses the start; return whether one does.
-
-        Some servers never run the lifespan, and some go on after it fails.
-        """
+    async def _refuses(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Refuse the start if a rule does, or each request where no lifespan is run; return whether."""
+        is_start = scope["type"] == "lifespan"
         if self._refusal is None:
             self._refusal = refusal_to_start(self, self.cors_policy)
-            if not self._refusal:
-                return False
-        if not self._has_told:
-            self._has_told = True
-            log.error("Every request gets 503. %s", " ".join(self._refusal.split()))
-        if scope["type"] == "http":
-            await answer(503, "Service Unavailable", (), send)
-        else:
-            await send({"type": "websocket.close", "code": 1011, "reason": ""})
-        return True
+            if self._refusal and not is_start:
+                log.error("Every request gets 503. %s", " ".join(self._refusal.split()))
+        if self._refusal and is_start:
+            # A server prints the message and exits. Starlette raises here too: without an
+            # exception, its TestClient would wait for ever.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": self._refusal})
+            raise RuntimeError(self._refusal)
+        if self._refusal:
+            text = PlainTextResponse("Service Unavailable", 503)
+            await (text if scope["type"] == "http" else WebSocketClose(1011))(scope, receive, send)
+        return self._refusal != ""
 
 
 def refusal_to_start(app: FastAPI, policy: CORSPolicy) -> str:

@@ -9,8 +9,8 @@ service's own, "grant" the headers that let a page read a response. What happens
 - `Access-Control-*` headers set by inner code are removed: there is one policy.
 - A preflight never reaches the app. It gets 204 with the whole policy if the origin is allowed or
   the path is public, otherwise 403.
-- A WebSocket handshake passes if its origin is allowed; else, if it has no Origin or the service's
-  own, and no Sec-Fetch-Site that says cross-site.
+- A WebSocket handshake passes if it has an allowed origin; or no Origin or the service's own, and
+  no Sec-Fetch-Site that says cross-site.
 - With `guard_writes`, a method other than GET, HEAD and OPTIONS gets 403, unless the origin is
   allowed, or the request comes from the service itself or from no page. A sibling subdomain is
   another site. On a public path, requests without cookies and logins pass; on an exempt path,
@@ -18,8 +18,7 @@ service's own, "grant" the headers that let a page read a response. What happens
 - Under `public_paths` other sites get `*`, and never credentials.
 - A provider may allow an https origin that is on no list. It gets a grant without credentials, and
   neither writes nor opens a WebSocket with a login, unless `provider_credentials` is set.
-- Where hosts are listed or local, a request to another Host gets 400, and a handshake is refused: a
-  site may point its own name to this service, and its pages are then the service's own.
+- Where hosts are listed, another Host gets 400: a site may point a name of its own to this service.
 - What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
 
@@ -36,7 +35,7 @@ from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
-from .origin import HOST_ENTRY, host_of, is_address
+from .origin import host_of, is_address
 from .provider import Ask, OriginProvider, https_origin
 from .refusals import NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
 
@@ -137,9 +136,8 @@ class StrictCORSMiddleware(CORSMiddleware):
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
     - `origin_provider`: asked about an https origin that is on no list (see `provider`).
     - `provider_credentials`: with `allow_credentials`, its origins get credentials, too.
-    - `allowed_hosts`: `api.acme.com`, or `*.acme.com` for one label. With any, other hosts than
-      these and IP addresses get 400. Pages at `https://` and an exact one are the service's own.
-    - `local_hosts`: lets in names without a dot and below localhost, too, and the 400 says more.
+    - `allowed_hosts`: with any, only they and IP addresses are let in. A `*` is one label, so alone
+      it is a name without a dot. The https pages of an exact host are the service's own.
 
     `*` among the origins opens every path and, for requests without credentials, WebSockets. Only
     code can set it: the rules refuse it in a dotenv file. Raises TypeError for a string where a
@@ -168,7 +166,6 @@ class StrictCORSMiddleware(CORSMiddleware):
         origin_provider: OriginProvider | Ask | None = None,
         provider_credentials: bool = False,
         allowed_hosts: Collection[str] = (),
-        local_hosts: bool = False,
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
@@ -204,16 +201,10 @@ class StrictCORSMiddleware(CORSMiddleware):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
         self.provider_credentials = provider_credentials and allow_credentials
-        self.allowed_hosts = _strings("allowed_hosts", allowed_hosts)
-        self.local_hosts = local_hosts
-        for host in self.allowed_hosts:
-            if not HOST_ENTRY.fullmatch(host):
-                raise ValueError(f"allowed_hosts contains {host!r}: write a name in lower case.")
+        self.allowed_hosts = hosts = _strings("allowed_hosts", allowed_hosts)
 
-        self._judges_hosts = local_hosts or bool(self.allowed_hosts)
-        self._known_hosts = {b""}
-        names = (host for host in self.allowed_hosts if not is_address(host))
-        self._own_hosts = frozenset(host.encode() for host in names if "*" not in host)
+        self._own_hosts = {host.encode() for host in hosts if not (is_address(host) or "*" in host)}
+        self.other_host = lru_cache(REMEMBERED)(self._find_other_host)
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
         # As bytes, like the header it reads. Origins are ASCII, where bytes and text are the same.
@@ -254,12 +245,16 @@ class StrictCORSMiddleware(CORSMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for the policy what it can answer, and hand everything else to the app."""
         if scope["type"] != "http":
-            if scope["type"] == "websocket" and (why := await self._objection(scope)):
-                origins = _read(scope, TO_GUARD).get(b"origin", [])
-                self._trace.refused("handshake", scope, origins, why)
-                # Closed before it is accepted, the handshake is answered 403 by the server.
-                await send({"type": "websocket.close", "code": 1008, "reason": ""})
-                return
+            if scope["type"] == "websocket" and not self._may_connect(scope):
+                found = _read(scope, TO_GUARD)
+                origins = found.get(b"origin", [])
+                allowed, why = await self._ask(scope, origins)
+                other = self.other_host(*found.get(b"host", []))
+                if other or allowed is None or _brings_login(why, found):
+                    self._trace.refused("handshake", scope, origins, other or why)
+                    # Closed before it is accepted, the handshake is answered 403 by the server.
+                    await send({"type": "websocket.close", "code": 1008, "reason": ""})
+                    return
             await self.app(scope, receive, send)
             return
 
@@ -293,8 +288,9 @@ class StrictCORSMiddleware(CORSMiddleware):
             if b"access-control-request-method" in found:
                 await self._answer_preflight(scope, found, grant, send, why)
                 return
-        if self._judges_hosts and not self._admits(hosts):
-            await self._refuse_host(scope, origins, hosts, grant, send)
+        if self.allowed_hosts and (other := self.other_host(*hosts)):
+            self._trace.refused("host", scope, origins, other)
+            await self._refuse(found, grant, send, other[1])
             return
         if grant is not NOTHING:
             grant += self._exposed
@@ -481,78 +477,58 @@ class StrictCORSMiddleware(CORSMiddleware):
         types = [value for name, value in scope["headers"] if name.lower() == b"content-type"]
         return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 
-    async def _objection(self, scope: Scope) -> Why | None:
-        """Return why a WebSocket handshake is refused, None where it may reach the app."""
-        found = _read(scope, TO_GUARD)
-        hosts = found.get(b"host", [])
-        if self._judges_hosts and not self._admits(hosts):
-            return _other_host(hosts)
-        if self._may_connect(scope):
-            return None
-        allowed, why = await self._ask(scope, found.get(b"origin", []))
-        return why if allowed is None or _brings_login(why, found) else None
-
     def _may_connect(self, scope: Scope) -> bool:
-        """Tell whether the lists and the service itself open a WebSocket to the sender.
+        """Tell whether a WebSocket handshake may reach the app without a provider's word.
 
         Browsers let any page open a WebSocket anywhere, with cookies, so the server has to check
-        Origin (RFC 6455, section 10.2). Public paths open no WebSocket. Not every browser sends
-        Sec-Fetch-Site.
+        Origin (RFC 6455, section 10.2). Public paths open no WebSocket.
         """
         found = _read(scope, TO_GUARD)
+        if self.other_host(*found.get(b"host", [])):
+            return False
         origins = found.get(b"origin", [])
-        if self._find(origins) is not None:
+        is_open = self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
+        if is_open or self._find(origins) is not None:
             return True
-        if self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found):
-            return True
+        # Firefox sends it with handshakes, Chromium does not.
         if b"cross-site" in found.get(b"sec-fetch-site", []):
             return False
         return not origins or self._is_own_origin(scope, found)
 
-    def is_allowed_host(self, host: str) -> bool:
-        """Tell whether the service answers under the host of this Host header."""
-        name = host_of(host)
-        listed = name in self.allowed_hosts or f"*.{name.partition('.')[2]}" in self.allowed_hosts
-        is_local = "." not in name or name.endswith(".localhost")
-        admitted = listed or is_address(name) or (self.local_hosts and is_local)
-        return (admitted and name != "") or not self._judges_hosts
-
-    def _admits(self, hosts: list[bytes]) -> bool:
-        """Tell the same of these Host lines. No line is no browser's request."""
+    def _find_other_host(self, *hosts: bytes) -> Why | None:
+        """Return the reason against these Host lines. No browser sends none or an empty one."""
         host = b",".join(hosts)
-        if host in self._known_hosts:
-            return True
-        if not self.is_allowed_host(host.decode("latin-1")):
-            return False
-        if len(self._known_hosts) < REMEMBERED:
-            self._known_hosts.add(host)
-        return True
+        name = host_of(host)
+        _, dot, parent = name.partition(".")
+        listed = name in self.allowed_hosts or f"*{dot}{parent}" in self.allowed_hosts
+        if not (host and self.allowed_hosts) or (name and listed) or is_address(name):
+            return None
+        return "host", visible(name or host.decode("latin-1"))
 
-    async def _refuse_host(
-        self, scope: Scope, origins: list[bytes], hosts: list[bytes], grant: Headers, send: Send
-    ) -> None:
-        """Answer 400, which an allowed origin may read: its browser then does not blame CORS."""
-        why = _other_host(hosts)
-        self._trace.refused("host", scope, origins, why)
-        body = "CORS_ALLOWED_HOSTS does not list this host.\n"
-        if self.local_hosts and (host := host_of(why[1])):
-            line = f"CORS_ALLOWED_HOSTS={','.join((*self.allowed_hosts, host))}"
-            body = f"{host} is not a host of this service. If it is one, write {line}\n"
-        await answer(400, body, grant, send)
-
-    async def _refuse(self, found: Found, granted: Headers, send: Send) -> None:
-        """Answer 403, with a reason only where `describe_stranger` gives one."""
-        body = "Forbidden"
-        if self.describe_stranger is not None and b"origin" in found:
+    async def _refuse(self, found: Found, granted: Headers, send: Send, host: str = "") -> None:
+        """Answer 403, with a reason only where `describe_stranger` gives one; 400 for a host."""
+        status, body = 403, "Forbidden"
+        if host:
+            status, body = (
+                400,
+                f"{host} is not in CORS_ALLOWED_HOSTS. To add: CORS_ALLOWED_HOSTS={host}\n",
+            )
+        elif self.describe_stranger is not None and b"origin" in found:
             body = self.describe_stranger(b", ".join(found[b"origin"]).decode("latin-1"))
-        await answer(403, body, granted, send)
+        content = body.encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(content)),
+            *granted,
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
     def _is_hidden(self, scope: Scope, origins: list[bytes]) -> bool:
         """Tell whether a browser hides the response to a request of an origin without a grant.
 
         It does so for fetch() in its default mode and the like, but not for a form, an image or a
-        page of the service itself. Only old browsers, and those on plain http, do not say what it
-        is.
+        page of the service. Only old browsers, and those on plain http, do not say what it is.
         """
         # Not `_read`: this runs for every request of a flood.
         known, host = 0, b""
@@ -566,17 +542,16 @@ class StrictCORSMiddleware(CORSMiddleware):
                     host = value
                 else:
                     return False
-        is_other = not self._own_hosts and host.partition(b":")[0].lower() not in origins[0]
-        if known or is_other:
+        if known or (not self._own_hosts and host.partition(b":")[0].lower() not in origins[0]):
             return True
         return not self._is_own_origin(scope, {b"origin": origins, b"host": [host]})
 
     def _is_own_origin(self, scope: Scope, found: Found) -> bool:
-        """Tell whether the request comes from a page of this very service: at Host, or listed.
+        """Tell whether the request comes from a page of this very service.
 
         The server sets the scheme, from forwarded headers only where it was told to trust the
         proxy. A plain one may mean TLS that ended at a proxy, so it accepts pages of either scheme.
-        A secure one never accepts a plain page. A listed host has no plain pages, and any Host.
+        A secure one never accepts a plain page. Listed hosts have https pages, whatever Host is.
         """
         origins, hosts = found.get(b"origin", []), found.get(b"host", [])
         if len(origins) != 1 or len(hosts) != 1:
@@ -590,11 +565,10 @@ class StrictCORSMiddleware(CORSMiddleware):
         name, _, port = authority.partition(b":")
         if name in self._own_hosts:
             return scheme == b"https" and port in (b"", host.rpartition(b":")[2])
-        if host == b"" or host != authority:
+        # With listed hosts, an address is for health checks; with `*`, a developer's own.
+        if self.allowed_hosts and "*" not in self.allowed_hosts and is_address(host_of(host)):
             return False
-        # Where a deployed service lists its hosts, an address is for probes and health checks.
-        by_name = self.allowed_hosts and not self.local_hosts
-        return not (by_name and is_address(host_of(host.decode("latin-1"))))
+        return host != b"" and host == authority
 
 
 def _strings(name: str, values: Collection[str], wildcard: bool = True) -> tuple[str, ...]:
@@ -680,23 +654,6 @@ def _requested_names(lines: list[bytes]) -> bytes:
     if len(names) > MAX_MIRRORED_NAMES or not all(map(TOKEN.fullmatch, names)):
         return b""
     return b", ".join(names)
-
-
-def _other_host(hosts: list[bytes]) -> Why:
-    """Return the reason of a refusal for these Host lines."""
-    return "host", visible(b",".join(hosts).decode("latin-1"))
-
-
-async def answer(status: int, body: str, granted: Headers, send: Send) -> None:
-    """Answer in plain text."""
-    content = body.encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(content)),
-        *granted,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
 
 
 def _brings_login(why: Why, found: Found) -> bool:

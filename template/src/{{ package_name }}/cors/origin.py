@@ -61,8 +61,6 @@ EVERY_NETWORK = [ip_network("0.0.0.0/0"), ip_network("::/0")]
 # A host as Host headers name it: containers have `_` in theirs, and a name may end in a dot.
 HOST_NAME = r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}"
 HOST_HEADER = re.compile(rf"({HOST_NAME}|\[[0-9a-f:.]+\])\.?(?::[0-9]{{0,5}})?")
-# An entry of CORS_ALLOWED_HOSTS. As in an origin, `*` is one whole label.
-HOST_ENTRY = re.compile(rf"(?:\*\.)?{HOST_NAME}")
 
 # Scheme, slashes, authority, and the rest of a URL.
 PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([/\\]*)([^/\\?#]*)(.*)", re.DOTALL)
@@ -249,13 +247,14 @@ def is_in(host: str, networks: list[IPv4Network | IPv6Network]) -> bool:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address, an IPv6 one with or without its brackets."""
+    """Whether a host is an IP address, an IPv6 one in its brackets."""
     return is_in(host, EVERY_NETWORK)
 
 
-def host_of(header: str) -> str:
-    """Return the host in the text of a Host header, in lower case; "" where there is none."""
-    found = HOST_HEADER.fullmatch(header.lower())
+def host_of(header: str | bytes) -> str:
+    """Return the host in the value of Host, in lower case; "" where there is none."""
+    text = header if isinstance(header, str) else header.decode("latin-1")
+    found = HOST_HEADER.fullmatch(text.lower())
     return found[1] if found else ""
 
 

@@ -39,6 +39,8 @@ FIELDS = {
 
 STRICTNESSES: tuple[Strictness, ...] = ("local", "shared", "production")
 LOCAL_ENVIRONMENTS = frozenset({"development", "test"})
+# Names that nobody can register: all without a dot, and these.
+LOCAL_HOSTS = ("*", "*.localhost")
 # A refused origin is compared with so many entries: a longer list would make refusals expensive.
 MOST_COMPARED = 100
 
@@ -115,13 +117,14 @@ class CORSPolicy:
                 "Set it with CORS_ALLOWED_ORIGINS; `cors show` says what is in force.\n"
             )
 
+        is_local = self.strictness == "local"
         only_for_rules = ("environment", "waivers")
         names = [field.name for field in fields(self) if field.name not in only_for_rules]
         return {name: getattr(self, name) for name in names} | {
             "allow_origins": frozenset(str(each) for each in entries if isinstance(each, Origin)),
             "allow_origin_regex": "|".join(patterns) or None,
             # What helps a developer would tell other sites the policy.
-            "describe_stranger": describe_stranger if self.strictness == "local" else None,
+            "describe_stranger": describe_stranger if is_local else None,
             "near_miss": nearest,
-            "local_hosts": self.strictness == "local",
+            "allowed_hosts": (*self.allowed_hosts, *(LOCAL_HOSTS if is_local else ())),
         }

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from . import fetch_standard
 from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
-from .origin import HOST_ENTRY, Origin, Pattern, host_of, own_app_origin
+from .origin import Origin, Pattern, host_of, own_app_origin
 from .origin_errors import OriginError, parse_or_error
 from .policy import (
     ALLOWED_HOSTS,
@@ -544,11 +544,12 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
 def impossible_host(subject: Subject) -> Iterator[Fault]:
     """An allowed host that is no host name."""
     for text in subject.policy.allowed_hosts:
-        meant = host_of(re.sub(r"^[a-z]+://|/.*", "", text.lower()))
-        if not HOST_ENTRY.fullmatch(text):
+        name = text.removeprefix("*.")
+        meant = host_of(re.sub(r"^[a-z]+://|/.*", "", name.lower()))
+        if name != meant:
             fix = f"write {meant}" if meant else "write names as api.acme.com or *.acme.com"
             yield Fault(ALLOWED_HOSTS, text, "is not a host name in lower case", fix)
-        elif "*" in text and Pattern("https", text).is_under_public_suffix:
+        elif name != text and Pattern("https", text).is_under_public_suffix:
             reason = "lets in names that anybody can register"
             yield Fault(ALLOWED_HOSTS, text, reason, "list the hosts of the service one by one")
 

@@ -296,7 +296,7 @@ def refused_host(question: Question, policy: CORSPolicy) -> str:
     """Return the host that is called, if the service does not answer under it, else ""."""
     layer = StrictCORSMiddleware(JSONResponse(None), **policy.middleware_arguments())
     called = service_of(question, policy).partition("://")[2]
-    return "" if layer.is_allowed_host(called) else host_of(called)
+    return host_of(called) if layer.other_host(called.encode()) else ""
 
 
 def outcome_of(question: Question, policy: CORSPolicy, root_path: str = "") -> Outcome:

@@ -403,7 +403,7 @@ class Probe:
         if not_asked:
             yield f"not asked, to send few requests: {', '.join(not_asked)}"
         layer = StrictCORSMiddleware(PlainTextResponse(""), **self.policy.middleware_arguments())
-        if not layer.is_allowed_host(self.target.authority):
+        if layer.other_host(self.target.authority.encode()):
             yield f"{ALLOWED_HOSTS} lacks {self.target.host}: under that Host, it responds with 400"
         for answer in answers:
             question, status = answer.question, answer.response.status
@@ -446,7 +446,7 @@ def expected_responses(policy: CORSPolicy) -> Exchange:
     """Return what responds as the policy promises: the service's middleware, without its app."""
     app = PlainTextResponse("")
     # Whether the URL has one of the service's hosts is no question of the policy's.
-    arguments = policy.middleware_arguments() | {"allowed_hosts": (), "local_hosts": False}
+    arguments = policy.middleware_arguments() | {"allowed_hosts": ()}
     return ASGITransport(StrictCORSMiddleware(app, **arguments))
 
 
