@@ -80,7 +80,10 @@ class CORSFastAPI(FastAPI):
         await self._cors(scope, receive, send)
 
     async def _refuses(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Refuse the start if a rule does, or each request where no lifespan is run; return whether."""
+        """Tell whether the rules refuse the app, and refuse its start, or any request without one.
+
+        Some servers never run the lifespan, and some go on after it fails.
+        """
         is_start = scope["type"] == "lifespan"
         if self._refusal is None:
             self._refusal = refusal_to_start(self, self.cors_policy)

@@ -509,10 +509,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         """Answer 403, with a reason only where `describe_stranger` gives one; 400 for a host."""
         status, body = 403, "Forbidden"
         if host:
-            status, body = (
-                400,
-                f"{host} is not in CORS_ALLOWED_HOSTS. To add: CORS_ALLOWED_HOSTS={host}\n",
-            )
+            line = f"CORS_ALLOWED_HOSTS={host}"
+            status, body = 400, f"{host} is not a host of this service. To add it: {line}\n"
         elif self.describe_stranger is not None and b"origin" in found:
             body = self.describe_stranger(b", ".join(found[b"origin"]).decode("latin-1"))
         content = body.encode()
