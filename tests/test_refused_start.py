@@ -1,4 +1,4 @@
-"""What the rules refuse is not served, also where a server skips the lifespan or goes on after it."""
+"""What the rules refuse is not served, also where a server skips the lifespan, or goes on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
+from service.cors import app as app_module
 from service.cors.policy import CORSPolicy
 from starlette.middleware.cors import CORSMiddleware
 
@@ -79,9 +80,14 @@ def test_every_request_gets_503_and_one_line_says_why(
 
 
 def test_a_service_that_the_rules_accept_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    module, asked = __import__("service.cors.app", fromlist=["app"]), []
-    judge = module.refusal_to_start
-    monkeypatch.setattr(module, "refusal_to_start", lambda *given: asked.append(1) or judge(*given))
+    asked: list[object] = []
+    judge = app_module.refusal_to_start
+
+    def counting(app: FastAPI, policy: CORSPolicy) -> str:
+        asked.append(app)
+        return judge(app, policy)
+
+    monkeypatch.setattr(app_module, "refusal_to_start", counting)
     app = service()
     for _ in range(3):
         assert request(app, path="/health").status == 200
