@@ -602,6 +602,28 @@ def test_a_name_of_somebody_else_reaches_none_of_your_routes(hosted: Service) ->
         assert passed == [], f"{hosted.environment}: Host: evil.net may GET {path}. {HOST_FIX}"
 
 
+def test_no_name_that_resembles_a_listed_host_is_let_in(service: Service) -> None:
+    hosts = service.expected.hosts
+    covered = {host.removeprefix("*") for host in hosts if "*" in host}
+    for host in hosts:
+        name = host.removeprefix("*.")
+        others = [f"evil{name}", f"{name}.evil.net", f"a.b.{name}", f"evil-{name}", f".{name}"]
+        for other in others:
+            if other in hosts or f".{other.partition('.')[2]}" in covered or "." not in other:
+                continue
+            status = service.send("GET", PROBE, {"Host": other}).status
+            assert status == 400, f"{service.environment}: Host: {other} gets {status}. {HOST_FIX}"
+
+
+def test_a_refused_host_is_logged_once(hosted: Service, log: list[Any]) -> None:
+    transport = policy_alone(hosted)
+    for _ in range(3):
+        transport(browser.Request("GET", PROBE, (("host", "evil.net:8000"),)))
+    logged = [record.cors_missing for record in log if record.cors_kind == "host"]
+    what = f"{hosted.environment}: three requests to Host: evil.net leave {logged} in the log"
+    assert logged == ["evil.net"], f"{what}. {HOST_FIX}"
+
+
 def test_addresses_and_own_names_are_let_in(hosted: Service) -> None:
     """Probes of Kubernetes and load balancers use an address, telephones too."""
     own = [sample(host) for host in hosted.expected.hosts]
