@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 from service.cors import middleware
+from service.cors.cli import examine
 from service.cors.policy import CORSPolicy
 from service.cors.refusals import Refusal
 from service.cors.rules import Subject, audit
+from service.cors.tool.development_rules import suggestion
 from service.cors.tool.explain_message import read_console
 
 from .asgi_harness import APP, CORSFastAPI, StrictCORSMiddleware, handshake, request
@@ -207,6 +210,24 @@ def test_an_entry_that_is_no_host_is_refused_with_its_fix(entry: str, fix: str) 
         (found,) = audit(Subject(policy))
         assert (found.rule, found.severity, found.value) == ("CORS058", "error", entry)
         assert found.fix.startswith(fix)
+
+
+def test_hosts_are_suggested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("development", "qa", "production")
+    for name in names:
+        (tmp_path / f".env.{name}").write_text("CORS_ALLOWED_ORIGINS=https://app.acme.com\n")
+    monkeypatch.chdir(tmp_path)
+
+    def suggested() -> str:
+        return suggestion([examine(name, with_app=False) for name in names])
+
+    assert suggested().startswith("CORS057 suggestion for qa, production: ")
+    with (tmp_path / ".env.qa").open("a") as file:
+        file.write("CORS_ALLOWED_HOSTS=\n")
+    assert suggested().startswith("CORS057 suggestion for production: ")
+    monkeypatch.setenv("CORS_ALLOWED_HOSTS", "api.acme.com")
+    assert suggested() == ""
+    assert not [found for name in names for found in examine(name, with_app=False).findings]
 
 
 # --- Who is own ---------------------------------------------------------------------------------

@@ -61,9 +61,12 @@ def indented(code: str) -> str:
 def starlettes(core: Core) -> None:
     """Put Starlette's own middleware where the strict one belongs."""
 
-    def make(app: Any, **given: Any) -> CORSMiddleware:
+    def make(app: Any, **given: Any) -> Any:
         stock = inspect.signature(CORSMiddleware).parameters
-        return CORSMiddleware(app, **{name: given[name] for name in given if name in stock})
+        made: Any = CORSMiddleware(app, **{name: given[name] for name in given if name in stock})
+        # The rules ask for it before the first request.
+        made.origin_provider = None
+        return made
 
     core.app.StrictCORSMiddleware = make
 
