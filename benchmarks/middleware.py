@@ -67,7 +67,8 @@ def as_policy(strict_module: Any, arguments: dict[str, Any]) -> Any:
     }
     given.pop("allow_origin_regex", None)
     policy = importlib.import_module(strict_module.__package__ + ".policy")
-    return policy.CORSPolicy(environment="production", **given)
+    # A service with credentials and without the guard would not start.
+    return policy.CORSPolicy(environment="production", guard_writes=True, **given)
 
 
 def scope(method: str, *headers: tuple[bytes, bytes]) -> Scope:

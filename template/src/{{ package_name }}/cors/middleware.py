@@ -82,7 +82,7 @@ def _spellings(*names: bytes) -> dict[bytes, bytes]:
 
 
 # The request headers that each kind of request is judged by.
-ALWAYS = frozenset(_spellings(b"origin", b"host"))
+ALWAYS = frozenset(_spellings(b"origin"))
 IN_PREFLIGHT = _spellings(
     b"origin",
     b"host",
@@ -204,6 +204,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.allowed_hosts = hosts = _strings("allowed_hosts", allowed_hosts)
 
         self._own_hosts = {host.encode() for host in hosts if not (is_address(host) or "*" in host)}
+        self._always = ALWAYS | HOST if hosts else ALWAYS
         self.other_host = lru_cache(REMEMBERED)(self._find_other_host)
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
@@ -270,8 +271,9 @@ class StrictCORSMiddleware(CORSMiddleware):
             lines = scope["headers"]
             if type(lines) is not list:
                 lines = scope["headers"] = list(lines)
+            always = self._always
             for name, value in lines:
-                if name in ALWAYS:
+                if name in always:
                     (hosts if name in HOST else origins).append(value)
 
         allowed = None
