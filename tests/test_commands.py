@@ -35,10 +35,8 @@ def test_nothing_is_said_against_an_untouched_service(project: Path) -> None:
         "development: no findings.",
         "staging: no findings.",
         "production: no findings.",
-        "CORS057 suggestion for staging, production: list the host names of the service in "
-        "CORS_ALLOWED_HOSTS. Until then it answers under any. To leave it so, write "
-        "CORS_ALLOWED_HOSTS=.",
     ]
+    assert result.stderr.count("CORS057 suggestion for staging, production: list the host") == 1
 
 
 def test_an_error_is_exit_status_1_and_names_the_fix(project: Path) -> None:

@@ -65,12 +65,6 @@ def check(project: Path) -> subprocess.CompletedProcess[str]:
     return run(project, "python", "-m", "orders_api.cors", "check", "-e", "production")
 
 
-# A suggestion is no finding.
-NOTHING = (
-    "production: no findings.\nCORS057 suggestion for production: list the host names of the "
-    "service in CORS_ALLOWED_HOSTS. Until then it answers under any. To leave it so, write "
-    "CORS_ALLOWED_HOSTS=.\n"
-)
 PLACES = {
     "in the package": ("src/orders_api/asgi.py", "orders_api.asgi:app"),
     "beside pyproject.toml": ("asgi.py", "asgi:app"),
@@ -105,7 +99,7 @@ def test_explain_says_that_a_wrapper_may_answer_by_itself(project: Path) -> None
 def test_the_app_itself_may_be_served_from_outside_of_the_package(project: Path) -> None:
     serve(project, "asgi.py", "from orders_api.main import app as app\n", "asgi:app")
     checked = check(project)
-    assert (checked.returncode, checked.stdout) == (0, NOTHING)
+    assert (checked.returncode, checked.stdout) == (0, "production: no findings.\n")
     suite = run_suite(project, "tests/cors/test_configuration.py", "-k", "no_rule or follows")
     assert suite.returncode == 0, suite.stdout
 
@@ -128,7 +122,7 @@ def test_the_socket_io_recipe_is_judged_by_the_policy(project: Path) -> None:
     text = main.read_text().replace("    app.state.settings", f"{RECIPE}    app.state.settings")
     main.write_text("import socketio\n" + text)
     checked = check(project)
-    assert (checked.returncode, checked.stdout) == (0, NOTHING)
+    assert (checked.returncode, checked.stdout) == (0, "production: no findings.\n")
     asked = run(project, "python", "-c", ASK, ENVIRONMENT="production")
     assert asked.returncode == 0, asked.stderr[-3000:]
     assert json.loads(asked.stdout) == [

@@ -97,7 +97,10 @@ def check(
             "there is no .env.NAME file in the working directory", param_hint="--all"
         )
     examined = [*said_once(check_environment(name, with_app=with_app) for name in names)]
-    printing.print_findings(examined, output, suggestion(examined))
+    printing.print_findings(examined, output)
+    if text := suggestion(examined):
+        # Beside the findings, which programs read.
+        print(text, file=sys.stderr)
     raise typer.Exit(int(any(errors_among(each.findings) for each in examined)))
 
 

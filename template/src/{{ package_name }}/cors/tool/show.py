@@ -43,15 +43,10 @@ def print_json(value: Any, console: Console) -> None:
 # --- cors check -------------------------------------------------------------------------------
 
 
-def print_findings(examined: Iterable[Environment], output: str, suggestion: str) -> None:
-    """Print findings as "text", as "json", or as workflow commands for "github".
-
-    The suggestion is for people, so only the text has it.
-    """
+def print_findings(examined: Iterable[Environment], output: str) -> None:
+    """Print findings as "text", as "json", or as workflow commands for "github"."""
     if output == "text":
         print(*(line for each in examined for line in as_text(each)), sep="\n")
-        if suggestion:
-            print(suggestion)
         return
     found = [(each.name, finding) for each in examined for finding in each.findings]
     if output == "json":
