@@ -100,13 +100,14 @@ OWN_PORTS = {b"https": b":443", b"http": b":80"}
 
 # Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
+# Hypercorn strips a name, so one with blanks around it is judged without them.
 HARMLESS = frozenset(
     b"accept-ranges age allow cache-control content-disposition content-encoding content-language "
     b"content-length content-security-policy content-type date etag expires last-modified location "
     b"referrer-policy server server-timing set-cookie strict-transport-security transfer-encoding "
     b"via www-authenticate x-content-type-options x-frame-options x-request-id".split()
 )
-INITIALS = frozenset({b"a", b"A", b"v", b"V"})
+INITIALS = frozenset({b"a", b"A", b"v", b"V", b" ", b"\t", b"\n", b"\r", b"\v", b"\f"})
 
 # What is added to a response for another site, and on a public path. Vary is always the first.
 VARY: Header = (b"vary", b"Origin")
@@ -130,7 +131,7 @@ class StrictCORSMiddleware(CORSMiddleware):
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
     - `guard_writes` refuses what the module says; `report_writes`, without it, logs the same.
     - `guard_exempt_paths`: exact paths to which every site may post a form. None gets a grant.
-    - `describe_stranger`: for local environments only. It takes a refused origin and returns the
+    - `describe_refused`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
     - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
@@ -160,7 +161,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         guard_writes: bool = False,
         report_writes: bool = False,
         guard_exempt_paths: Collection[str] = (),
-        describe_stranger: Callable[[str], str] | None = None,
+        describe_refused: Callable[[str], str] | None = None,
         near_miss: FindNearMiss | None = None,
         on_refusal: OnRefusal | None = None,
         origin_provider: OriginProvider | Ask | None = None,
@@ -196,7 +197,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.guard_writes = guard_writes
         self.report_writes = report_writes
         self.guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
-        self.describe_stranger = describe_stranger
+        self.describe_refused = describe_refused
         if origin_provider is not None and not isinstance(origin_provider, OriginProvider):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
@@ -393,7 +394,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         for name, value in pairs:
             if isinstance(name, str):
                 name, value = name.encode("latin-1"), value.encode("latin-1")
-            lower = name.lower()
+            lower = name.strip().lower()
             if lower == b"vary":
                 varies.append(value)
             elif lower.startswith(b"access-control-"):
@@ -406,7 +407,7 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     def _report(self, name: bytes) -> None:
         """Log once that a header of inner code is removed, for a developer who misses it."""
-        if self.describe_stranger is not None and name not in self._reported:
+        if self.describe_refused is not None and name not in self._reported:
             self._reported.add(name)
             logger.warning(
                 "removed the response header %s that the app set by itself: the CORS policy is the "
@@ -508,13 +509,13 @@ class StrictCORSMiddleware(CORSMiddleware):
         return "host", visible(name or host.decode("latin-1"))
 
     async def _refuse(self, found: Found, granted: Headers, send: Send, host: str = "") -> None:
-        """Answer 403, with a reason only where `describe_stranger` gives one; 400 for a host."""
+        """Answer 403, with a reason only where `describe_refused` gives one; 400 for a host."""
         status, body = 403, "Forbidden"
         if host:
             line = f"CORS_ALLOWED_HOSTS={host}"
             status, body = 400, f"{host} is not a host of this service. To add it: {line}\n"
-        elif self.describe_stranger is not None and b"origin" in found:
-            body = self.describe_stranger(b", ".join(found[b"origin"]).decode("latin-1"))
+        elif self.describe_refused is not None and b"origin" in found:
+            body = self.describe_refused(b", ".join(found[b"origin"]).decode("latin-1"))
         content = body.encode()
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),

@@ -108,7 +108,7 @@ class CORSPolicy:
         def nearest(refused: str) -> NearMiss | None:
             return near_miss(refused, entries[:MOST_COMPARED])
 
-        def describe_stranger(refused: str) -> str:
+        def describe_refused(refused: str) -> str:
             near = nearest(refused)
             listed = ", ".join(self.allow_origins) or "none"
             sentence = near.sentence if near else f"{refused!a} is not allowed"
@@ -124,7 +124,7 @@ class CORSPolicy:
             "allow_origins": frozenset(str(each) for each in entries if isinstance(each, Origin)),
             "allow_origin_regex": "|".join(patterns) or None,
             # What helps a developer would tell other sites the policy.
-            "describe_stranger": describe_stranger if is_local else None,
+            "describe_refused": describe_refused if is_local else None,
             "near_miss": nearest,
             "allowed_hosts": (*self.allowed_hosts, *(LOCAL_HOSTS if is_local else ())),
         }
