@@ -36,6 +36,7 @@ def test_nothing_is_said_against_an_untouched_service(project: Path) -> None:
         "staging: no findings.",
         "production: no findings.",
     ]
+    assert result.stderr.count("CORS057 suggestion for staging, production: list the host") == 1
 
 
 def test_an_error_is_exit_status_1_and_names_the_fix(project: Path) -> None:

@@ -87,6 +87,23 @@ PRODUCTION = ("-e", "production")
 
 QUESTIONS = (
     Case(
+        "another host than the service's is the first thing to change",
+        (APP, "GET", "http://dev.acme.net:8000/items", "-e", "development"),
+        1,
+        (
+            "blocked at the step `host`",
+            "`dev.acme.net` is not in CORS_ALLOWED_HOSTS (not set), which is empty; localhost, IP",
+            "refused with 400 before a handler runs",
+            "CORS_ALLOWED_HOSTS=dev.acme.net",
+        ),
+    ),
+    Case(
+        "a WebSocket to another host is refused",
+        (APP, "ws://dev.acme.net:8000/feed", "-e", "development"),
+        1,
+        ("blocked at the step `host`", "refused with 403 before a handler runs"),
+    ),
+    Case(
         "an allowed origin may read, and learns which headers",
         (APP, "GET", "/items", *PRODUCTION),
         0,
@@ -533,6 +550,16 @@ def refusal(kind: str, origin: str, method: str, reason: str = "origin") -> str:
 
 
 MESSAGES = (
+    Case(
+        "a refused host in the log leads to the variable",
+        ("-m", refusal("host", "http://evil.net", "GET", "host missing=evil.net"), *PRODUCTION),
+        1,
+        (
+            "The service was called under a host that is not its own.",
+            "Add it to CORS_ALLOWED_HOSTS in .env.production, without its port.",
+            "The name is not yours. Then change nothing: all is well.",
+        ),
+    ),
     Case(
         "a message that the policy explains leads to the line",
         ("-m", chromium(f"{APP}:8443", NO_HEADER), *PRODUCTION),

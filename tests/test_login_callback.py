@@ -373,7 +373,7 @@ import asyncio
 from fastapi.testclient import TestClient
 from orders_api.main import app
 
-client = TestClient(app, "https://service.acme-api.net", follow_redirects=False)
+client = TestClient(app, "https://testserver", follow_redirects=False)
 sent = {"Origin": "https://idp.acme.com", "Sec-Fetch-Site": "cross-site"}
 for relay, response in (("same", "valid, to ONELOGIN_1"), ("same", "forged"), ("", "valid, to ")):
     begun = client.get("/saml/login").headers["location"].partition("RelayState=")[2]

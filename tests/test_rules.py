@@ -787,6 +787,8 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows += [("CORS046", verdict) for _, _, _, verdict in ARRIVAL_CASES]
     rows += [("CORS047", verdict) for _, _, verdict in FILE_CASES]
     rows += [("CORS048", verdict) for _, _, verdict in NAME_CASES]
+    # A suggestion for all environments at once: `test_hosts` has its cases.
+    rows += [("CORS057", verdict) for verdict in ("- S S", "- - -")]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)

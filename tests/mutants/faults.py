@@ -84,8 +84,8 @@ def with_status(status: int) -> Replacement:
 
 def own_host_ends_alike(original: Any) -> Any:
     """Take an origin for the service's own if it ends in the service's host."""
-    return lambda scope, found: (
-        original(scope, found) or found[b"origin"][0].endswith(found[b"host"][0])
+    return lambda self, scope, found: (
+        original(self, scope, found) or found[b"origin"][0].endswith(found[b"host"][0])
     )
 
 
@@ -321,15 +321,16 @@ OTHER_SITES = [
     ),
     Fault(
         "a WebSocket takes every host that ends like the service's own",
-        function("middleware", "_is_own_origin", own_host_ends_alike),
+        method("_is_own_origin", own_host_ends_alike),
         "test_other_sites: look_like_this_service",
     ),
     Fault(
         "a WebSocket takes a plain http page of the service's own host",
-        function(
-            "middleware",
+        method(
             "_is_own_origin",
-            lambda original: lambda scope, found: original(scope | {"scheme": "http"}, found),
+            lambda original: (
+                lambda self, scope, found: original(self, scope | {"scheme": "http"}, found)
+            ),
         ),
         "test_other_sites: look_like_this_service: http://",
     ),
@@ -564,7 +565,7 @@ GUARD = [
     ),
     Fault(
         "the guard takes a host for the service's own that ends alike",
-        function("middleware", "_is_own_origin", own_host_ends_alike),
+        method("_is_own_origin", own_host_ends_alike),
         "test_writes: write_of_another_site: https://evil",
     ),
     Fault(
@@ -574,7 +575,7 @@ GUARD = [
     ),
     Fault(
         "the guard refuses the service's own pages",
-        function("middleware", "_is_own_origin", lambda _: lambda scope, found: False),
+        method("_is_own_origin", lambda _: lambda self, scope, found: False),
         "test_writes: own_pages_and_other_programs",
     ),
     Fault(
@@ -755,7 +756,7 @@ TRACES = [
     ),
     Fault(
         "own pages are logged as refused",
-        function("middleware", "_is_hidden", lambda original: lambda scope, origins: True),
+        method("_is_hidden", lambda original: lambda self, scope, origins: True),
         "test_other_sites: what_is_allowed_is_not_logged",
         "previews",
     ),

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.middleware.cors import CORSMiddleware
 
 from .callbacks import FAULTS_OF_CALLBACKS, LOGIN_CALLBACK
+from .hosts import FAULTS_OF_HOSTS, LISTED_HOSTS
 from .replacing import ANY_SITE, Core, Edit, Fault, arguments, is_write, passes, sends, steps_around
 from .tenants import FAULTS_OF_TENANTS
 
@@ -60,9 +61,12 @@ def indented(code: str) -> str:
 def starlettes(core: Core) -> None:
     """Put Starlette's own middleware where the strict one belongs."""
 
-    def make(app: Any, **given: Any) -> CORSMiddleware:
+    def make(app: Any, **given: Any) -> Any:
         stock = inspect.signature(CORSMiddleware).parameters
-        return CORSMiddleware(app, **{name: given[name] for name in given if name in stock})
+        made: Any = CORSMiddleware(app, **{name: given[name] for name in given if name in stock})
+        # The rules ask for it before the first request.
+        made.origin_provider = None
+        return made
 
     core.app.StrictCORSMiddleware = make
 
@@ -79,7 +83,10 @@ FAULTS_OF_OWNERS = [
 ADDITIONS = {
     each["sentence"]: Addition(each["sentence"], edits_of(each), tuple(each.get("renamed", ())))
     for each in ENTRIES["addition"]
-} | {"a login callback": Addition("a login callback", LOGIN_CALLBACK)}
+} | {
+    "a login callback": Addition("a login callback", LOGIN_CALLBACK),
+    "a list of hosts": Addition("a list of hosts", LISTED_HOSTS),
+}
 
 
 def granted_below(path: str) -> Fault:
@@ -147,4 +154,5 @@ COVERED = [
     ),
     *(("a login callback", fault) for fault in FAULTS_OF_CALLBACKS),
     *(("a provider of tenants", fault) for fault in FAULTS_OF_TENANTS),
+    *(("a list of hosts", fault) for fault in FAULTS_OF_HOSTS),
 ]

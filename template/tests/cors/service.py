@@ -37,7 +37,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # A path that no service has. The suite's own route at this path lies inside all of the service's
 # middleware, and can give any response that a test needs.
 PROBE = "/cors-suite"
+# What tests write for the service's own origin. Each service puts one of its hosts there.
 OWN_ORIGIN = "https://service.acme-api.net"
+OWN_HOST = OWN_ORIGIN.removeprefix("https://")
 OTHER_SITE = "https://evil.net"
 # Where the service has a provider, the suite's own answers for it. It knows this origin alone.
 TENANT = "https://tenant.acme-tenants.net"
@@ -125,12 +127,24 @@ class Expected:
     public_paths: tuple[str, ...]
     guard_writes: bool
     exempt_paths: tuple[str, ...]
+    hosts: tuple[str, ...]
     waivers: tuple[str, ...]
 
     @property
     def origins(self) -> tuple[str, ...]:
         """Who may call: every exact origin, and one sample of each pattern."""
         return tuple(dict.fromkeys(map(sample, self.listed)))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is an environment of a developer's own machine."""
+        return self.environment in ("development", "test")
+
+    @property
+    def own_host(self) -> str:
+        """A host name under which the service answers."""
+        names = [sample(host) for host in self.hosts if re.search("[a-z]", host)]
+        return "testserver" if self.is_local or not names else names[0]
 
     @property
     def credentials_mode(self) -> str:
@@ -175,6 +189,7 @@ def expected(environment: str) -> Expected:
         public_paths=items(values.get("CORS_PUBLIC_PATHS")),
         guard_writes=switch("CORS_GUARD_WRITES"),
         exempt_paths=items(values.get("CORS_GUARD_EXEMPT_PATHS")),
+        hosts=items(values.get("CORS_ALLOWED_HOSTS")),
         waivers=items(values.get("CORS_WAIVERS")),
     )
 
@@ -388,7 +403,8 @@ class Service:
         # In front of yours, one of which may take every path there is.
         self.app.router.routes[:0] = self.probes.routes
         self.app.add_middleware(Checkpoint, service=self)
-        self.transport = asgi.ASGITransport(self.app, OWN_ORIGIN, START_TIMEOUT)
+        self.own_origin = f"https://{self.expected.own_host}"
+        self.transport = asgi.ASGITransport(self.app, self.own_origin, START_TIMEOUT)
         # Your middleware may answer every request by itself, for example because a login is
         # missing. Then the suite's own routes have to lie in front of it.
         self.is_probe_in_front = False
@@ -461,19 +477,24 @@ class Service:
         make = package_module("cors.provider").OriginProvider
         self.app.cors.origin_provider = make(provider, **options)  # type: ignore[attr-defined]
 
+    def own(self, text: str) -> str:
+        """Return what a test has written with this service's own host in it."""
+        return text.replace(OWN_HOST, self.expected.own_host)
+
     def fetch(self, origin: str, method: str = "GET", path: str = PROBE, **options: Any) -> Any:
         """Fetch as a browser does for a page of this origin."""
         Service.decisions += 1
-        page = browser.Browser(self.transport, OWN_ORIGIN, cookie="session=stolen")
-        return page.fetch(browser.Fetch(origin, method, path, **options))
+        page = browser.Browser(self.transport, self.own_origin, cookie="session=stolen")
+        return page.fetch(browser.Fetch(self.own(origin), method, path, **options))
 
     def send(
         self, method: str, path: str, headers: dict[str, str] | list[tuple[str, str]] | None = None
     ) -> Any:
         """Send one raw request, which no browser has to agree to."""
         Service.decisions += 1
-        pairs = tuple(headers.items() if isinstance(headers, dict) else headers or ())
-        return self.transport(browser.Request(method, path, pairs))
+        pairs = headers.items() if isinstance(headers, dict) else headers or ()
+        lines = tuple((name, self.own(value)) for name, value in pairs)
+        return self.transport(browser.Request(method, path, lines))
 
     def preflight(self, origin: str, method: str, path: str = PROBE, headers: str = "") -> Any:
         """Send one raw preflight."""
@@ -482,11 +503,15 @@ class Service:
             asked["Access-Control-Request-Headers"] = headers
         return self.send("OPTIONS", path, asked)
 
-    def opens_websocket(self, path: str, *origins: str) -> bool:
-        """Whether a WebSocket handshake with these Origin lines is accepted."""
+    def opens_websocket(self, path: str, *origins: str, **headers: str) -> bool:
+        """Whether a WebSocket handshake with these Origin lines is accepted.
+
+        `headers` are others, with `_` in their names for the hyphen.
+        """
         Service.decisions += 1
-        lines = tuple(("origin", origin) for origin in origins)
-        return bool(self.transport.websocket(path, lines).status == 101)
+        lines = [(name.replace("_", "-"), self.own(value)) for name, value in headers.items()]
+        lines += [("origin", self.own(origin)) for origin in origins]
+        return bool(self.transport.websocket(path, tuple(lines)).status == 101)
 
     def blocked(self, origin: str, method: str, path: str, why: str) -> str:
         """Return the sentence for a request that is blocked although it is allowed."""

@@ -6,6 +6,7 @@ What is public is open to them too, but without credentials, and what lies besid
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from .service import (
     OTHER_SITE,
+    OWN_HOST,
     OWN_ORIGIN,
     PROBE,
     TENANT,
@@ -26,6 +28,7 @@ from .service import (
     knows_one_tenant,
     package_module,
     report,
+    sample,
     split,
 )
 
@@ -556,6 +559,127 @@ def test_answers_of_the_provider_are_remembered_within_bounds(tenants: Service) 
     assert asked == [TENANT, *others, others[0]], what
 
 
+# --- Hosts: anybody can point a name of theirs to this service --------------------------------
+
+HOST_FIX = "Restore cors/ if it was edited; names of the service go into CORS_ALLOWED_HOSTS."
+OTHER_HOSTS = [
+    *("evil.net", "evil.net:8000", "EVIL.NET", "localhost.evil.net", "127.0.0.1.evil.net:80"),
+    *("evillocalhost.net", f"{OWN_HOST}.evil.net", f"evil.{OWN_HOST}.net", "[::1].evil.net", "."),
+    *("evil.net:80:80", "localhost,evil.net", "user@localhost", "[evil.net]"),
+]
+ADDRESSES = ["127.0.0.1", "127.0.0.1:8000", "10.1.2.3:8000", "[::1]:8000", "[2001:db8::1]"]
+LOCAL_HOSTS = ["localhost", "LOCALHOST:8000", "api.localhost:8000", "testserver", "orders_api:80"]
+
+
+@pytest.fixture
+def hosted(service: Service) -> Service:
+    """The service in an environment that does not answer under any host."""
+    if not service.expected.hosts and not service.expected.is_local:
+        pytest.skip(f"{service.environment} has no CORS_ALLOWED_HOSTS")
+    return service
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS)
+def test_a_name_of_somebody_else_reaches_no_handler(hosted: Service, host: str) -> None:
+    """To the browser, a page at such a name is a page of the service itself."""
+    for method in ("GET", "POST", "OPTIONS"):
+        hosted.handled.clear()
+        page = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
+        response = hosted.send(method, PROBE, page)
+        what = f"{hosted.environment}: {method} with Host: {host} gets {response.status}"
+        assert (response.status, hosted.handled) == (400, []), f"{what}. {HOST_FIX}"
+        granted = cors_headers(response).get("access-control-allow-origin")
+        is_open = hosted.expected.is_public(PROBE) and granted == "*"
+        assert granted is None or is_open, f"{what} with a grant. {HOST_FIX}"
+    opened = hosted.opens_websocket(f"{PROBE}/socket", f"http://{host}", host=host)
+    assert not opened, f"{hosted.environment}: Host: {host} opens a WebSocket. {HOST_FIX}"
+
+
+def test_a_name_of_somebody_else_reaches_none_of_your_routes(hosted: Service) -> None:
+    for path in hosted.own_paths:
+        with hosted.dry_run() as passed:
+            hosted.send("GET", path, {"Host": "evil.net"})
+        assert passed == [], f"{hosted.environment}: Host: evil.net may GET {path}. {HOST_FIX}"
+
+
+def test_no_name_that_resembles_a_listed_host_is_let_in(service: Service) -> None:
+    hosts = service.expected.hosts
+    covered = {host.removeprefix("*") for host in hosts if "*" in host}
+    for host in hosts:
+        name = host.removeprefix("*.")
+        others = [f"evil{name}", f"{name}.evil.net", f"a.b.{name}", f"evil-{name}", f".{name}"]
+        for other in others:
+            if other in hosts or f".{other.partition('.')[2]}" in covered or "." not in other:
+                continue
+            status = service.send("GET", PROBE, {"Host": other}).status
+            assert status == 400, f"{service.environment}: Host: {other} gets {status}. {HOST_FIX}"
+
+
+def test_a_refused_host_is_logged_once(hosted: Service, log: list[Any]) -> None:
+    transport = policy_alone(hosted)
+    for _ in range(3):
+        transport(browser.Request("GET", PROBE, (("host", "evil.net:8000"),)))
+    logged = [record.cors_missing for record in log if record.cors_kind == "host"]
+    what = f"{hosted.environment}: three requests to Host: evil.net leave {logged} in the log"
+    assert logged == ["evil.net"], f"{what}. {HOST_FIX}"
+
+
+def test_addresses_and_own_names_are_let_in(hosted: Service) -> None:
+    """Probes of Kubernetes and load balancers use an address, telephones too."""
+    own = [sample(host) for host in hosted.expected.hosts]
+    for host in (*ADDRESSES, *own, *(LOCAL_HOSTS if hosted.expected.is_local else ())):
+        status = hosted.send("GET", PROBE, {"Host": host}).status
+        opened = hosted.opens_websocket(f"{PROBE}/socket", host=host)
+        what = f"{hosted.environment}: Host: {host} gets {status}"
+        assert (status, opened) == (200, True), f"{what}. {HOST_FIX}"
+
+
+def test_allowed_origins_can_read_that_the_host_is_wrong(hosted: Service) -> None:
+    """Otherwise the console would blame CORS."""
+    for origin in a_few(hosted.expected.origins):
+        for method in ("GET", "POST"):
+            response = hosted.send(method, PROBE, {"Host": "evil.net", "Origin": origin})
+            granted = cors_headers(response).get("access-control-allow-origin")
+            what = f"{hosted.environment}: {origin} gets {response} under another host"
+            assert (response.status, granted) == (400, origin), f"{what}. {HOST_FIX}"
+
+
+def test_a_listed_host_is_own_behind_any_proxy(service: Service) -> None:
+    """Over https alone: anybody on the network can write a page of it over http."""
+    plain = asgi.ASGITransport(service.app, service.own_origin.replace("https", "http"))
+    for host in service.expected.hosts:
+        if "*" not in host and re.search("[a-z]", host):
+            for proxied in ("10.1.2.3:8000", host):
+                opened = service.opens_websocket(f"{PROBE}/socket", f"https://{host}", host=proxied)
+                what = f"{service.environment}: pages of https://{host} with Host: {proxied}"
+                assert opened, f"{what} open no WebSocket. {HOST_FIX}"
+            for page in (f"http://{host}", f"https://{host}:8443", f"https://evil.{host}"):
+                lines = (("host", host), ("origin", page))
+                opened = plain.websocket(f"{PROBE}/socket", lines).status == 101
+                what = f"{service.environment}: pages of {page}"
+                assert not opened or service.expected.allows(page), f"{what} are own. {HOST_FIX}"
+
+
+def test_no_address_is_own_where_hosts_are_listed(service: Service) -> None:
+    if not service.expected.hosts or service.expected.is_local:
+        pytest.skip(f"{service.environment} has no CORS_ALLOWED_HOSTS")
+    for host in ADDRESSES:
+        opened = service.opens_websocket(f"{PROBE}/socket", f"https://{host}", host=host)
+        what = f"{service.environment}: pages of https://{host}"
+        assert not opened or service.expected.allows(f"https://{host}"), f"{what} are own. {FIX}"
+
+
+def test_a_handshake_that_says_cross_site_needs_a_listed_origin(service: Service) -> None:
+    """Firefox says so. Chromium does not, so that its absence decides nothing."""
+    socket, what = f"{PROBE}/socket", f"{service.environment}: with Sec-Fetch-Site: cross-site"
+    for origins in ((), (OWN_ORIGIN,), (OTHER_SITE,)):
+        opened = service.opens_websocket(socket, *origins, sec_fetch_site="cross-site")
+        assert not opened, f"{what}, {origins or 'no origin'} opens a WebSocket. {FIX}"
+    for origin in a_few(service.expected.origins):
+        opened = service.opens_websocket(socket, origin, sec_fetch_site="cross-site")
+        assert opened, f"{what}, {origin} opens no WebSocket. {FIX}"
+
+
 # --- The log ----------------------------------------------------------------------------------
 
 LOG_FIX = "Restore cors/ if it was edited: an update of the template does that."
@@ -578,7 +702,7 @@ def policy_alone(service: Service, on_refusal: Any = None) -> Any:
     """Return a transport to the policy in front of an empty app: none of your code runs."""
     make = package_module("cors.app").CORSFastAPI
     app = make(cors=service.app.cors_policy, on_refusal=on_refusal)
-    return asgi.ASGITransport(app, OWN_ORIGIN)
+    return asgi.ASGITransport(app, service.own_origin)
 
 
 def ask(transport: Any, method: str, origin: str, *asked: str) -> Any:
@@ -615,7 +739,7 @@ def test_each_refusal_is_logged_once_and_without_secrets(service: Service, log: 
 
 def test_what_is_allowed_is_not_logged(service: Service, log: list[Any]) -> None:
     transport, allowed = policy_alone(service), a_few(service.expected.origins)
-    for origin in (OWN_ORIGIN, *allowed):
+    for origin in (service.own_origin, *allowed):
         for method in ("GET", "POST", "WEBSOCKET"):
             ask(transport, method, origin)
     for origin in allowed:

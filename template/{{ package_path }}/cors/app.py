@@ -11,8 +11,10 @@ from fastapi import FastAPI
 from fastapi.security import OAuth2, OpenIdConnect
 from fastapi.security.http import HTTPBase
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from .findings import ConfigurationError, Finding, errors_among
 from .middleware import StrictCORSMiddleware
@@ -47,6 +49,8 @@ class CORSFastAPI(FastAPI):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        # "" where no rule refuses the start, None as long as nobody has asked.
+        self._refusal: str | None = None
         self._cors_policy = cors
         self._cors = StrictCORSMiddleware(
             super().__call__,
@@ -68,16 +72,33 @@ class CORSFastAPI(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the policy see every request first; it calls FastAPI for what it lets through."""
-        if scope["type"] == "lifespan" and (refusal := refusal_to_start(self, self.cors_policy)):
-            # A server prints the message and exits. Starlette raises here too: without an
-            # exception, its TestClient would wait for ever.
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": refusal})
-            raise RuntimeError(refusal)
+        if self._refusal != "" and await self._refuses(scope, receive, send):
+            return
         # FastAPI would do this only further in, and public paths are relative to it.
         if self.root_path:
             scope["root_path"] = self.root_path
         await self._cors(scope, receive, send)
+
+    async def _refuses(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Tell whether the rules refuse the app, and refuse its start, or any request without one.
+
+        Some servers never run the lifespan, and some go on after it fails.
+        """
+        is_start = scope["type"] == "lifespan"
+        if self._refusal is None:
+            self._refusal = refusal_to_start(self, self.cors_policy)
+            if self._refusal and not is_start:
+                log.error("Every request gets 503. %s", " ".join(self._refusal.split()))
+        if self._refusal and is_start:
+            # A server prints the message and exits. Starlette raises here too: without an
+            # exception, its TestClient would wait for ever.
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": self._refusal})
+            raise RuntimeError(self._refusal)
+        if self._refusal:
+            text = PlainTextResponse("Service Unavailable", 503)
+            await (text if scope["type"] == "http" else WebSocketClose(1011))(scope, receive, send)
+        return self._refusal != ""
 
 
 def refusal_to_start(app: FastAPI, policy: CORSPolicy) -> str:

@@ -9,7 +9,8 @@ service's own, "grant" the headers that let a page read a response. What happens
 - `Access-Control-*` headers set by inner code are removed: there is one policy.
 - A preflight never reaches the app. It gets 204 with the whole policy if the origin is allowed or
   the path is public, otherwise 403.
-- A WebSocket handshake passes if it has no Origin, an allowed origin or the service's own.
+- A WebSocket handshake passes if it has an allowed origin; or no Origin or the service's own, and
+  no Sec-Fetch-Site that says cross-site.
 - With `guard_writes`, a method other than GET, HEAD and OPTIONS gets 403, unless the origin is
   allowed, or the request comes from the service itself or from no page. A sibling subdomain is
   another site. On a public path, requests without cookies and logins pass; on an exempt path,
@@ -17,6 +18,7 @@ service's own, "grant" the headers that let a page read a response. What happens
 - Under `public_paths` other sites get `*`, and never credentials.
 - A provider may allow an https origin that is on no list. It gets a grant without credentials, and
   neither writes nor opens a WebSocket with a login, unless `provider_credentials` is set.
+- Where hosts are listed, another Host gets 400: a site may point a name of its own to this service.
 - What is refused, or will be blocked by the browser, leaves a trace: see `refusals`.
 """
 
@@ -33,6 +35,7 @@ from starlette.middleware.cors import ALL_METHODS, SAFELISTED_HEADERS, CORSMiddl
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
+from .origin import host_of, is_address
 from .provider import Ask, OriginProvider, https_origin
 from .refusals import LONGEST_MISSING, NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
 
@@ -54,8 +57,8 @@ MAX_MIRRORED_BYTES = 4096
 # pattern matches only short, well-formed origins.
 SERIALIZED_ORIGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\x00- A-Z/?#@\\<>^|\x7f-\xff]+")
 MAX_ORIGIN_BYTES = 300
-# The same few origins and preflights come again and again. Only the last verdicts on a pattern and
-# on a preflight are remembered, so a flood of them costs no memory.
+# The same few origins, preflights and hosts come again and again. Only some verdicts on them are
+# remembered, so a flood of them costs no memory.
 REMEMBERED = 256
 
 # RFC 9110, section 5.6.2
@@ -82,6 +85,7 @@ def _spellings(*names: bytes) -> dict[bytes, bytes]:
 ALWAYS = frozenset(_spellings(b"origin"))
 IN_PREFLIGHT = _spellings(
     b"origin",
+    b"host",
     b"access-control-request-method",
     b"access-control-request-headers",
     b"access-control-request-private-network",
@@ -133,6 +137,8 @@ class StrictCORSMiddleware(CORSMiddleware):
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
     - `origin_provider`: asked about an https origin that is on no list (see `provider`).
     - `provider_credentials`: with `allow_credentials`, its origins get credentials, too.
+    - `allowed_hosts`: with any, only they and IP addresses are let in. A `*` is one label, so alone
+      it is a name without a dot. The https pages of an exact host are the service's own.
 
     `*` among the origins opens every path and, for requests without credentials, WebSockets. Only
     code can set it: the rules refuse it in a dotenv file. Raises TypeError for a string where a
@@ -160,6 +166,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         on_refusal: OnRefusal | None = None,
         origin_provider: OriginProvider | Ask | None = None,
         provider_credentials: bool = False,
+        allowed_hosts: Collection[str] = (),
     ) -> None:
         """Check the arguments, and encode once what the requests need."""
         allow_origins = _strings("allow_origins", allow_origins, not allow_credentials)
@@ -195,7 +202,11 @@ class StrictCORSMiddleware(CORSMiddleware):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
         self.provider_credentials = provider_credentials and allow_credentials
+        self.allowed_hosts = hosts = _strings("allowed_hosts", allowed_hosts)
 
+        self._own_hosts = {host.encode() for host in hosts if not (is_address(host) or "*" in host)}
+        self._always = ALWAYS | HOST if hosts else ALWAYS
+        self.other_host = lru_cache(REMEMBERED)(self._find_other_host)
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
         # As bytes, like the header it reads. Origins are ASCII, where bytes and text are the same.
@@ -240,8 +251,9 @@ class StrictCORSMiddleware(CORSMiddleware):
                 found = _read(scope, TO_GUARD)
                 origins = found.get(b"origin", [])
                 allowed, why = await self._ask(scope, origins)
-                if allowed is None or _brings_login(why, found):
-                    self._trace.refused("handshake", scope, origins, why)
+                other = self.other_host(*found.get(b"host", []))
+                if other or allowed is None or _brings_login(why, found):
+                    self._trace.refused("handshake", scope, origins, other or why)
                     # Closed before it is accepted, the handshake is answered 403 by the server.
                     await send({"type": "websocket.close", "code": 1008, "reason": ""})
                     return
@@ -253,16 +265,17 @@ class StrictCORSMiddleware(CORSMiddleware):
         found = NONE_READ
         if guarded or method == "OPTIONS":
             found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
-            origins = found.get(b"origin", [])
+            origins, hosts = found.get(b"origin", []), found.get(b"host", [])
         else:
-            # The same as `_read` for Origin alone: most requests come through here.
-            origins = []
+            # The same as `_read` for these two alone: most requests come through here.
+            origins, hosts = [], []
             lines = scope["headers"]
             if type(lines) is not list:
                 lines = scope["headers"] = list(lines)
+            always = self._always
             for name, value in lines:
-                if name in ALWAYS:
-                    origins.append(value)
+                if name in always:
+                    (hosts if name in HOST else origins).append(value)
 
         allowed = None
         why = NOT_LISTED
@@ -278,10 +291,14 @@ class StrictCORSMiddleware(CORSMiddleware):
             if b"access-control-request-method" in found:
                 await self._answer_preflight(scope, found, grant, send, why)
                 return
-            if grant is not NOTHING:
-                grant += self._exposed
-            elif not guarded and _is_hidden(scope, origins):
-                self._trace.refused("request", scope, origins, why)
+        if self.allowed_hosts and (other := self.other_host(*hosts)):
+            self._trace.refused("host", scope, origins, other)
+            await self._refuse(found, grant, send, other[1])
+            return
+        if grant is not NOTHING:
+            grant += self._exposed
+        elif origins and not guarded and self._is_hidden(scope, origins):
+            self._trace.refused("request", scope, origins, why)
         if (
             guarded
             and (allowed is None or _brings_login(why, found))
@@ -328,7 +345,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         if answer is None:
             origin = https_origin(origins[0])
             # The service's own pages need no grant.
-            if origin is None or _is_own_origin(scope, _read(scope, TO_GUARD)):
+            if origin is None or self._is_own_origin(scope, _read(scope, TO_GUARD)):
                 return None, NOT_LISTED
             answer = await provider.answer(origin)
         if answer.failure:
@@ -450,7 +467,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         if site is not None:
             welcome = site in ([b"same-origin"], [b"none"])
         else:
-            welcome = b"origin" not in found or _is_own_origin(scope, found)
+            welcome = b"origin" not in found or self._is_own_origin(scope, found)
         if welcome or (self._is_public(scope) and not _has_ambient_credentials(found)):
             return True
         return self._is_exempt(scope)
@@ -464,30 +481,95 @@ class StrictCORSMiddleware(CORSMiddleware):
         return len(types) == 1 and FORM.fullmatch(types[0]) is not None
 
     def _may_connect(self, scope: Scope) -> bool:
-        """Tell whether a WebSocket handshake may reach the app.
+        """Tell whether a WebSocket handshake may reach the app without a provider's word.
 
         Browsers let any page open a WebSocket anywhere, with cookies, so the server has to check
         Origin (RFC 6455, section 10.2). Public paths open no WebSocket.
         """
         found = _read(scope, TO_GUARD)
-        origins = found.get(b"origin")
-        if origins is None or self._find(origins) is not None or _is_own_origin(scope, found):
+        if self.other_host(*found.get(b"host", [])):
+            return False
+        origins = found.get(b"origin", [])
+        is_open = self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
+        if is_open or self._find(origins) is not None:
             return True
-        return self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
+        # Firefox sends it with handshakes, Chromium does not.
+        if b"cross-site" in found.get(b"sec-fetch-site", []):
+            return False
+        return not origins or self._is_own_origin(scope, found)
 
-    async def _refuse(self, found: Found, granted: Headers, send: Send) -> None:
-        """Answer 403, with a reason only where `describe_refused` gives one."""
-        body = b"Forbidden"
-        if self.describe_refused is not None and b"origin" in found:
-            origin = b", ".join(found[b"origin"]).decode("latin-1")
-            body = self.describe_refused(origin).encode()
+    def _find_other_host(self, *hosts: bytes) -> Why | None:
+        """Return the reason against these Host lines. No browser sends none or an empty one."""
+        host = b",".join(hosts)
+        name = host_of(host)
+        _, dot, parent = name.partition(".")
+        listed = name in self.allowed_hosts or f"*{dot}{parent}" in self.allowed_hosts
+        if not (host and self.allowed_hosts) or (name and listed) or is_address(name):
+            return None
+        return "host", visible(name or host.decode("latin-1"))
+
+    async def _refuse(self, found: Found, granted: Headers, send: Send, host: str = "") -> None:
+        """Answer 403, with a reason only where `describe_refused` gives one; 400 for a host."""
+        status, body = 403, "Forbidden"
+        if host:
+            line = f"CORS_ALLOWED_HOSTS={host}"
+            status, body = 400, f"{host} is not a host of this service. To add it: {line}\n"
+        elif self.describe_refused is not None and b"origin" in found:
+            body = self.describe_refused(b", ".join(found[b"origin"]).decode("latin-1"))
+        content = body.encode()
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % len(content)),
             *granted,
         ]
-        await send({"type": "http.response.start", "status": 403, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def _is_hidden(self, scope: Scope, origins: list[bytes]) -> bool:
+        """Tell whether a browser hides the response to a request of an origin without a grant.
+
+        It does so for fetch() in its default mode and the like, but not for a form, an image or a
+        page of the service. Only old browsers, and those on plain http, do not say what it is.
+        """
+        # Not `_read`: this runs for every request of a flood.
+        known, host = 0, b""
+        for name, value in scope["headers"]:
+            if name in TELLING:
+                if value in HIDDEN:
+                    known += 1
+                    if known == 2:
+                        return True
+                elif name in HOST:
+                    host = value
+                else:
+                    return False
+        if known or (not self._own_hosts and host.partition(b":")[0].lower() not in origins[0]):
+            return True
+        return not self._is_own_origin(scope, {b"origin": origins, b"host": [host]})
+
+    def _is_own_origin(self, scope: Scope, found: Found) -> bool:
+        """Tell whether the request comes from a page of this very service.
+
+        The server sets the scheme, from forwarded headers only where it was told to trust the
+        proxy. A plain one may mean TLS that ended at a proxy, so it accepts pages of either scheme.
+        A secure one never accepts a plain page. Listed hosts have https pages, whatever Host is.
+        """
+        origins, hosts = found.get(b"origin", []), found.get(b"host", [])
+        if len(origins) != 1 or len(hosts) != 1:
+            return False
+        scheme, _, authority = origins[0].lower().partition(b"://")
+        default_port = OWN_PORTS.get(scheme)
+        if default_port is None or (scheme == b"http" and scope.get("scheme") in ("https", "wss")):
+            return False
+        host = hosts[0].lower().removesuffix(default_port)
+        authority = authority.removesuffix(default_port)
+        name, _, port = authority.partition(b":")
+        if name in self._own_hosts:
+            return scheme == b"https" and port in (b"", host.rpartition(b":")[2])
+        # With listed hosts, an address is for health checks; with `*`, a developer's own.
+        if self.allowed_hosts and "*" not in self.allowed_hosts and is_address(host_of(host)):
+            return False
+        return host != b"" and host == authority
 
 
 def _strings(name: str, values: Collection[str], wildcard: bool = True) -> tuple[str, ...]:
@@ -573,47 +655,6 @@ def _requested_names(lines: list[bytes]) -> bytes:
     if len(names) > MAX_MIRRORED_NAMES or not all(map(TOKEN.fullmatch, names)):
         return b""
     return b", ".join(names)
-
-
-def _is_hidden(scope: Scope, origins: list[bytes]) -> bool:
-    """Tell whether a browser hides the response to a request of an origin that gets no grant.
-
-    It does so for fetch() in its default mode and the like, but not for a form, an image or a page
-    of the service itself. Only old browsers, and those on plain http, do not say what it is.
-    """
-    # Not `_read`: this runs for every request of a flood.
-    known, host = 0, b""
-    for name, value in scope["headers"]:
-        if name in TELLING:
-            if value in HIDDEN:
-                known += 1
-                if known == 2:
-                    return True
-            elif name in HOST:
-                host = value
-            else:
-                return False
-    if known or host.partition(b":")[0].lower() not in origins[0]:
-        return True
-    return not _is_own_origin(scope, {b"origin": origins, b"host": [host]})
-
-
-def _is_own_origin(scope: Scope, found: Found) -> bool:
-    """Tell whether the request comes from a page of this very service.
-
-    The server sets the scheme, from forwarded headers only where it was told to trust the proxy. A
-    plain one may mean TLS that ended at a proxy, so it accepts pages of either scheme. A secure one
-    never accepts a plain page.
-    """
-    origins, hosts = found.get(b"origin", []), found.get(b"host", [])
-    if len(origins) != 1 or len(hosts) != 1:
-        return False
-    scheme, _, authority = origins[0].lower().partition(b"://")
-    default_port = OWN_PORTS.get(scheme)
-    if default_port is None or (scheme == b"http" and scope.get("scheme") in ("https", "wss")):
-        return False
-    host = hosts[0].lower().removesuffix(default_port)
-    return host != b"" and host == authority.removesuffix(default_port)
 
 
 def _brings_login(why: Why, found: Found) -> bool:

@@ -70,6 +70,12 @@ PRIVATE = (
 )
 PRIVATE_NETWORKS = [ip_network(text) for text in PRIVATE.split()]
 
+EVERY_NETWORK = [ip_network("0.0.0.0/0"), ip_network("::/0")]
+
+# A host as Host headers name it: containers have `_` in theirs, and a name may end in a dot.
+HOST_NAME = r"(?:[a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}"
+HOST_HEADER = re.compile(rf"({HOST_NAME}|\[[0-9a-f:.]+\])\.?(?::[0-9]{{0,5}})?")
+
 # Scheme, slashes, authority, and the rest of a URL.
 PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):([/\\]*)([^/\\?#]*)(.*)", re.DOTALL)
 
@@ -249,6 +255,18 @@ def is_in(host: str, networks: list[IPv4Network | IPv6Network]) -> bool:
     except ValueError:
         return False
     return any(address in network for network in networks)
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, an IPv6 one in its brackets."""
+    return is_in(host, EVERY_NETWORK)
+
+
+def host_of(header: str | bytes) -> str:
+    """Return the host in the value of Host, in lower case; "" where there is none."""
+    text = header if isinstance(header, str) else header.decode("latin-1")
+    found = HOST_HEADER.fullmatch(text.lower())
+    return found[1] if found else ""
 
 
 @cache

@@ -19,6 +19,7 @@ MAX_AGE = "CORS_MAX_AGE"
 PUBLIC_PATHS = "CORS_PUBLIC_PATHS"
 GUARD_WRITES = "CORS_GUARD_WRITES"
 GUARD_EXEMPT_PATHS = "CORS_GUARD_EXEMPT_PATHS"
+ALLOWED_HOSTS = "CORS_ALLOWED_HOSTS"
 WAIVERS = "CORS_WAIVERS"
 
 # The field of CORSPolicy that each variable is for.
@@ -32,11 +33,14 @@ FIELDS = {
     PUBLIC_PATHS: "public_paths",
     GUARD_WRITES: "guard_writes",
     GUARD_EXEMPT_PATHS: "guard_exempt_paths",
+    ALLOWED_HOSTS: "allowed_hosts",
     WAIVERS: "waivers",
 }
 
 STRICTNESSES: tuple[Strictness, ...] = ("local", "shared", "production")
 LOCAL_ENVIRONMENTS = frozenset({"development", "test"})
+# Names that nobody can register: all without a dot, and these.
+LOCAL_HOSTS = ("*", "*.localhost")
 # A refused origin is compared with so many entries: a longer list would make refusals expensive.
 MOST_COMPARED = 100
 
@@ -72,6 +76,7 @@ class CORSPolicy:
     guard_writes: bool = False
     report_writes: bool = False
     guard_exempt_paths: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     # As they are written: CORS012:2027-01-31:https://*.acme.com.
     waivers: tuple[str, ...] = ()
 
@@ -112,12 +117,14 @@ class CORSPolicy:
                 "Set it with CORS_ALLOWED_ORIGINS; `cors show` says what is in force.\n"
             )
 
+        is_local = self.strictness == "local"
         only_for_rules = ("environment", "waivers")
         names = [field.name for field in fields(self) if field.name not in only_for_rules]
         return {name: getattr(self, name) for name in names} | {
             "allow_origins": frozenset(str(each) for each in entries if isinstance(each, Origin)),
             "allow_origin_regex": "|".join(patterns) or None,
             # What helps a developer would tell other sites the policy.
-            "describe_refused": describe_refused if self.strictness == "local" else None,
+            "describe_refused": describe_refused if is_local else None,
             "near_miss": nearest,
+            "allowed_hosts": (*self.allowed_hosts, *(LOCAL_HOSTS if is_local else ())),
         }

@@ -19,8 +19,8 @@ from starlette.types import Scope
 from .findings import LONGEST_SHOWN, shown
 from .origin_errors import NearMiss
 
-Kind = Literal["request", "preflight", "write", "reported-write", "handshake"]
-Reason = Literal["origin", "method", "header", "provider", "provider-failed", "credentials"]
+Kind = Literal["request", "preflight", "write", "reported-write", "handshake", "host"]
+Reason = Literal["origin", "method", "header", "provider", "provider-failed", "credentials", "host"]
 # A reason, and what is missing.
 Why = tuple[Reason, str]
 
@@ -42,6 +42,7 @@ CAUSES: dict[Reason, str] = {
     "provider": "no list has the origin, and origin_provider does not allow it",
     "provider-failed": "origin_provider raised an exception or was too slow",
     "credentials": "the origins of origin_provider get no credentials, and it carries a login",
+    "host": "CORS_ALLOWED_HOSTS does not list the host",
 }
 EFFECTS: dict[Kind, str] = {
     "request": "the browser hides the response from the page",
@@ -49,6 +50,7 @@ EFFECTS: dict[Kind, str] = {
     "write": "no handler ran",
     "reported-write": "CORS_GUARD_WRITES=true would refuse it; with =report its handler ran",
     "handshake": "no handler ran",
+    "host": "no handler ran",
 }
 
 # `<package>.cors`, not the module's name, because owners configure it.
@@ -60,12 +62,12 @@ class Refusal:
     """What was refused. All text is safe to print: escaped, cut, without query and blanks.
 
     `kind` is a `request` whose response the browser hides, a `preflight`, a `write` that the guard
-    stopped, a `reported-write` that it would stop, or the `handshake` of a WebSocket. `reason` says
-    what is not allowed first: the origin, or the method or a header that a preflight asks for;
-    `missing` names all of these. It is `provider` where that refused an origin, `provider-failed`
-    where it raised the exception in `missing`, and `credentials` for a login that its origins must
-    not use. `origin` is "-" where the request has none. `method` is that of the request which a
-    preflight is for.
+    stopped, a `reported-write` that it would stop, the `handshake` of a WebSocket, or a request to
+    another `host`. `reason` says what is not allowed first: the origin, the method or a header that
+    a preflight asks for, or the host; `missing` names all but the origin. It is `provider` where
+    that refused an origin, `provider-failed` where it raised the exception in `missing`, and
+    `credentials` for a login that its origins must not use. `origin` is "-" where the request has
+    none. `method` is that of the request which a preflight is for.
     """
 
     kind: Kind

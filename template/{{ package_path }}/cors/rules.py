@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from . import fetch_standard
 from .findings import Finding, Severity, Waiver, proposed, read_waiver, read_waivers, shown, waive
-from .origin import Origin, Pattern, own_app_origin
+from .origin import Origin, Pattern, host_of, own_app_origin
 from .origin_errors import OriginError, parse
 from .policy import (
+    ALLOWED_HOSTS,
     CREDENTIALS,
     EXPOSED_HEADERS,
     FIELDS,
@@ -35,8 +36,8 @@ from .sources import PROCESS, DotenvFile, Sources, Variable
 
 # --- What a rule is ----------------------------------------------------------------------------
 
-# E: an error, the service does not start. W: a warning. -: fine.
-SEVERITIES: dict[str, Severity | None] = {"E": "error", "W": "warning", "-": None}
+# E: an error, the service does not start. W: a warning. S: `cors check` suggests it. -: fine.
+SEVERITIES: dict[str, Severity | None] = {"E": "error", "W": "warning", "S": None, "-": None}
 
 
 @dataclass(frozen=True)
@@ -523,6 +524,21 @@ def impossible_exempt_path(subject: Subject) -> Iterator[Fault]:
             fix = f"take that out of {PUBLIC_PATHS}, or give the callback another path"
         if reason:
             yield Fault(GUARD_EXEMPT_PATHS, path, reason, fix)
+
+
+# --- Hosts ------------------------------------------------------------------------------------
+@BOOK.rule("CORS058", "E E E")
+def impossible_host(subject: Subject) -> Iterator[Fault]:
+    """An allowed host that is no host name."""
+    for text in subject.policy.allowed_hosts:
+        name = text.removeprefix("*.")
+        meant = host_of(re.sub(r"^[a-z]+://|/.*", "", name.lower()))
+        if name != meant:
+            fix = f"write {meant}" if meant else "write names as api.acme.com or *.acme.com"
+            yield Fault(ALLOWED_HOSTS, text, "is not a host name in lower case", fix)
+        elif name != text and Pattern("https", text).is_under_public_suffix:
+            reason = "lets in names that anybody can register"
+            yield Fault(ALLOWED_HOSTS, text, reason, "list the hosts of the service one by one")
 
 
 # --- Waivers ----------------------------------------------------------------------------------

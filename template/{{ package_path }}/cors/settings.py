@@ -58,6 +58,7 @@ class CORSSettings(BaseSettings):
     cors_public_paths: StringList = ()
     cors_guard_writes: bool | Literal["report"] = False
     cors_guard_exempt_paths: StringList = ()
+    cors_allowed_hosts: StringList = ()
     cors_waivers: StringList = ()
 
     # The policy that `load` has audited.

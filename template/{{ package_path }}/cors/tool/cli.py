@@ -13,7 +13,7 @@ from ..refusals import logger as refusals_log
 from ..settings import log as settings_log
 from ..sources import environments
 from . import show as printing
-from .development_rules import ALL_RULES, said_once
+from .development_rules import ALL_RULES, said_once, suggestion
 from .development_rules import check as check_environment
 from .explain import explain_question
 from .explain_message import explain_message, known_as_markdown
@@ -98,6 +98,9 @@ def check(
         )
     examined = [*said_once(check_environment(name, with_app=with_app) for name in names)]
     printing.print_findings(examined, output)
+    if text := suggestion(examined):
+        # Beside the findings, which programs read.
+        print(text, file=sys.stderr)
     raise typer.Exit(int(any(errors_among(each.findings) for each in examined)))
 
 

@@ -30,6 +30,7 @@ from ..fetch_standard import SAFELISTED_METHODS, SAFELISTED_RESPONSE_HEADERS
 from ..findings import ConfigurationError, Waiver, errors_among
 from ..origin import Origin
 from ..policy import (
+    ALLOWED_HOSTS,
     CREDENTIALS,
     EXPOSED_HEADERS,
     GUARD_EXEMPT_PATHS,
@@ -41,7 +42,7 @@ from ..policy import (
     REQUEST_HEADERS,
     WAIVERS,
 )
-from ..rules import RULES, Fault, RuleBook, Subject, findings_of
+from ..rules import RULES, Fault, Rule, RuleBook, Subject, findings_of
 from ..sources import PROCESS, DotenvFile, Sources, environments, find_sources, read_list
 from .browser import registrable_domain
 
@@ -701,6 +702,9 @@ def answer_without_question(subject: Subject) -> Iterator[Fault]:
 
 # --- cors check -------------------------------------------------------------------------------
 
+# Found by `suggestion`: it is no fault, so no finding.
+BOOK.append(Rule("CORS057", "- S S", "The hosts of a deployed service are not listed"))
+
 ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))
 
 
@@ -734,3 +738,15 @@ def said_once(examined: Iterable[Environment]) -> Iterator[Environment]:
         new = [f for f in each.findings if f.rule != "CORS035" or (f.value, f.fix) not in said]
         said |= {(f.value, f.fix) for f in new if f.rule == "CORS035"}
         yield replace(each, findings=tuple(new))
+
+
+def suggestion(examined: Iterable[Environment]) -> str:
+    """Return what CORS057 suggests for all deployed environments at once, "" for nothing."""
+    read = [each.name for each in examined if each.policy and each.policy.strictness != "local"]
+    names = [name for name in read if ALLOWED_HOSTS not in find_sources(name).variables]
+    if not names:
+        return ""
+    return (
+        f"CORS057 suggestion for {', '.join(names)}: list the host names of the service in "
+        f"{ALLOWED_HOSTS}. Until then it answers under any. To leave it so, write {ALLOWED_HOSTS}=."
+    )

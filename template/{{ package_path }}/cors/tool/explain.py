@@ -16,6 +16,7 @@ from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from ..findings import shown
 from ..origin import Origin, Pattern, Site, exact
 from ..policy import (
+    ALLOWED_HOSTS,
     CREDENTIALS,
     EXPOSED_HEADERS,
     GUARD_EXEMPT_PATHS,
@@ -94,6 +95,17 @@ def socket_steps(found: Explanation) -> Iterator[Step]:
         yield Step("handshake", "ok", "reaches the app")
     else:
         yield Step("handshake", "none", "refused with 403 before it is accepted: no handler runs")
+
+
+def host_steps(found: Explanation) -> Iterator[Step]:
+    """Yield the steps of a request to a host under which the service does not answer."""
+    text = f"`{found.host}` is not in {found.place(ALLOWED_HOSTS)}, which "
+    text += contents(found.policy.allowed_hosts)
+    if found.policy.strictness == "local":
+        text += "; localhost, IP addresses and names without a dot need no listing"
+    yield Step("host", "blocked", text)
+    status = 403 if found.question.is_socket else 400
+    yield Step("request", "none", f"refused with {status} before a handler runs")
 
 
 def form_steps(found: Explanation) -> Iterator[Step]:
@@ -211,6 +223,8 @@ HANDSHAKE = (
 
 def chromium_message(found: Explanation) -> str | None:
     """Return what Chromium's console says, None where it says nothing."""
+    if found.host:
+        return None
     if not found.question.is_socket or found.outcome.allowed:
         return console_message(found.outcome)
     return (
@@ -475,7 +489,7 @@ def print_steps(found: Explanation, console: Console) -> None:
     """Print the steps in columns."""
     question = found.question
     kind = socket_steps if question.is_socket else form_steps if question.is_form else request_steps
-    steps = list(kind(found))
+    steps = list(host_steps(found) if found.host else kind(found))
     names = max(len(step.name) for step in steps)
     marks = max(len(MARKS[step.verdict][0]) for step in steps)
     for step in steps:

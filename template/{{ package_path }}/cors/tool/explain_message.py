@@ -366,7 +366,7 @@ def question_of(reading: Reading, typed: Typed, policy: CORSPolicy) -> Question 
     Raises QuestionError for an origin that was typed and is none.
     """
     cause, method = reading.message.cause, reading.method
-    if reading.origin is None or missing_details(reading):
+    if reading.origin is None or cause == "host" or missing_details(reading):
         return None
     if method is None and reading.preflight:
         # Any method that needs a preflight will do: what failed does not depend on it.

@@ -25,9 +25,10 @@ from ..cli import Environment, examine
 from ..fetch_standard import FORBIDDEN_METHODS, STANDARD_METHODS, TOKEN
 from ..findings import Finding, errors_among, shown
 from ..middleware import StrictCORSMiddleware
-from ..origin import WEB_SCHEMES, Origin, Pattern, exact, own_app_origin
+from ..origin import WEB_SCHEMES, Origin, Pattern, exact, host_of, own_app_origin
 from ..origin_errors import NearMiss, OriginError, near_miss, parse
 from ..policy import (
+    ALLOWED_HOSTS,
     CREDENTIALS,
     FIELDS,
     GUARD_EXEMPT_PATHS,
@@ -285,7 +286,17 @@ def service_of(question: Question, policy: CORSPolicy) -> str:
     """Return the origin of the service: the given one, or where it probably is."""
     if question.service is not None:
         return question.service
-    return LOCAL_SERVICE if policy.strictness == "local" else UNKNOWN_SERVICE
+    if policy.strictness == "local":
+        return LOCAL_SERVICE
+    listed = (f"https://{host.replace('*', 'www')}" for host in policy.allowed_hosts)
+    return next(listed, UNKNOWN_SERVICE)
+
+
+def refused_host(question: Question, policy: CORSPolicy) -> str:
+    """Return the host that is called, if the service does not answer under it, else ""."""
+    layer = StrictCORSMiddleware(JSONResponse(None), **policy.middleware_arguments())
+    called = service_of(question, policy).partition("://")[2]
+    return host_of(called) if layer.other_host(called.encode()) else ""
 
 
 def outcome_of(question: Question, policy: CORSPolicy, root_path: str = "") -> Outcome:
@@ -362,7 +373,11 @@ def fate(question: Question, environment: Environment) -> str:
     """Return in a few words what becomes of a question in an environment."""
     if environment.refusals:
         return "the service does not start"
-    outcome = outcome_of(question, enforced_policy(environment))
+    policy = enforced_policy(environment)
+    if refused_host(question, policy):
+        # The URL is that of another environment.
+        question = replace(question, service=None)
+    outcome = outcome_of(question, policy)
     return "allowed" if outcome.allowed and not is_refused_by_guard(outcome) else "blocked"
 
 
@@ -388,6 +403,7 @@ class Change(NamedTuple):
 class Explanation:
     """A question put to the policy of an environment, then to that policy with changes.
 
+    `host` is the one that is called, where the service does not answer under it: that comes first.
     `outcomes` holds what becomes of it under the policy as it is, then after each change. `changes`
     holds the change of each variable after which the policy allows it.
     """
@@ -397,6 +413,7 @@ class Explanation:
     policy: CORSPolicy
     root_path: str
     variables: Mapping[str, Variable]
+    host: str = ""
     outcomes: list[Outcome] = field(default_factory=list)
     changes: dict[str, Change] = field(default_factory=dict)
 
@@ -408,6 +425,8 @@ class Explanation:
     @property
     def blocked_at(self) -> str | None:
         """The name of the step that blocks; None where the page gets what it asks for."""
+        if self.host:
+            return "host"
         reason, refused = self.outcome.reason, is_refused_by_guard(self.outcome)
         if reason is None:
             return "request" if refused else None
@@ -471,7 +490,13 @@ def explain(question: Question, environment: Environment) -> Explanation:
     """
     policy, root_path = enforced_policy(environment), str(getattr(environment.app, "root_path", ""))
     variables = find_sources(environment.name).variables
-    found = Explanation(question, environment, policy, root_path, variables)
+    host = refused_host(question, policy)
+    found = Explanation(question, environment, policy, root_path, variables, host)
+    if host:
+        value = (*policy.allowed_hosts, host)
+        amended = replace(policy, allowed_hosts=value)
+        found.changes[ALLOWED_HOSTS] = change_to(ALLOWED_HOSTS, value, policy, amended, variables)
+        policy = amended
     # Each step can fail once, and the one for headers once for each header.
     for _ in range(4 + len(question.headers)):
         outcome = outcome_of(question, policy, root_path)

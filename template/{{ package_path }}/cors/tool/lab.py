@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
 import socket
 import threading
@@ -48,6 +49,7 @@ from ..middleware import StrictCORSMiddleware
 from ..origin import Origin, Pattern
 from ..origin_errors import near_miss
 from ..policy import (
+    ALLOWED_HOSTS,
     CREDENTIALS,
     EXPOSED_HEADERS,
     GUARD_WRITES,
@@ -96,6 +98,8 @@ class LabError(Exception):
 
 def run_lab(name: str | None, port: int, *, open_browser: bool) -> int:
     """Run the lab for an environment until Ctrl-C, and return the exit status."""
+    # Its pages call the service at localhost, whatever its hosts are.
+    os.environ[ALLOWED_HOSTS] = ""
     examined = examine(name, with_app=False)
     if examined.policy is None or examined.refusals:
         print(*as_text(examined), sep="\n")

@@ -32,7 +32,7 @@ from ..findings import counted, shown
 from ..middleware import StrictCORSMiddleware
 from ..origin import DEFAULT_PORTS, Pattern, own_app_origin
 from ..origin_errors import parse
-from ..policy import CORSPolicy
+from ..policy import ALLOWED_HOSTS, CORSPolicy
 from ..sources import environments
 from .browser import ASGITransport, Browser, Exchange, Fetch, Request, Response
 from .cors_check import is_forbidden_request_header
@@ -402,6 +402,9 @@ class Probe:
             yield "no other site is allowed, so only refusals could be compared"
         if not_asked:
             yield f"not asked, to send few requests: {', '.join(not_asked)}"
+        layer = StrictCORSMiddleware(PlainTextResponse(""), **self.policy.middleware_arguments())
+        if layer.other_host(self.target.authority.encode()):
+            yield f"{ALLOWED_HOSTS} lacks {self.target.host}: under that Host, it responds with 400"
         for answer in answers:
             question, status = answer.question, answer.response.status
             got = f"GET {answer.request.path} got {status}"
@@ -442,7 +445,9 @@ def read_policy(name: str | None) -> tuple[CORSPolicy, list[str]]:
 def expected_responses(policy: CORSPolicy) -> Exchange:
     """Return what responds as the policy promises: the service's middleware, without its app."""
     app = PlainTextResponse("")
-    return ASGITransport(StrictCORSMiddleware(app, **policy.middleware_arguments()))
+    # Whether the URL has one of the service's hosts is no question of the policy's.
+    arguments = policy.middleware_arguments() | {"allowed_hosts": ()}
+    return ASGITransport(StrictCORSMiddleware(app, **arguments))
 
 
 def ask(question: Question, target: Target, exchange: Exchange, expected: Exchange) -> Answer:

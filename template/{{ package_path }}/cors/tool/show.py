@@ -89,6 +89,9 @@ def described(environment: Environment) -> dict[str, str]:
     writes = "run and are logged" if policy.report_writes else "run, responses hidden"
     waivers = "\n".join(map(str, read_waivers(policy.waivers)))
     provider = "origin_provider decides"
+    local = ["localhost", "IP addresses", "names without a dot"]
+    hosts = [*policy.allowed_hosts, *(local if policy.strictness == "local" else local[1:2])]
+    has_hosts = policy.allowed_hosts or policy.strictness == "local"
     return {
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
@@ -99,6 +102,7 @@ def described(environment: Environment) -> dict[str, str]:
         "public paths": "\n".join(policy.public_paths) or "none",
         "writes of other sites": "refused" if policy.guard_writes else writes,
         "exempt paths": "\n".join(policy.guard_exempt_paths) or "none",
+        "hosts": "\n".join(hosts) if has_hosts else "any",
         "starts": "no: run cors check" if environment.refusals else "yes",
         **({"other https origins": provider} if has_provider(environment.app) else {}),
         **({"accepts findings": waivers} if waivers else {}),
@@ -120,7 +124,7 @@ def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
 
 # --- cors rules -------------------------------------------------------------------------------
 
-LETTERS = {"E": "error", "W": "warning", "-": "fine"}
+LETTERS = {"E": "error", "W": "warning", "S": "suggestion", "-": "fine"}
 
 
 def rules_as_table(rules: Iterable[Rule], console: Console) -> None:
