@@ -233,6 +233,7 @@ def survey(folder: Path, words: re.Pattern[bytes] = WORDS) -> Survey:
     modules = [*parsed(reader, paths, words)]
     apps = [*applications(reader, modules)]
     own = own_folder(given, [module for module, _ in apps], paths)
+    own = own or served_from(given, stated_entrypoints(given, repository, reader, paths)) or given
     if own != given:
         return survey(own, words)
     entrypoint = find_entrypoint(given, repository, reader, paths, apps)
@@ -338,11 +339,9 @@ def is_test(path: Path) -> bool:
     return is_test_file or bool(names & {"tests", "test", "testing", "docs", "examples", "scripts"})
 
 
-def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path:
+def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path | None:
     """Return the folder of the service: the nearest around its app that has a project file."""
     places = [module.path for module in modules if not is_test(Path(module.name))]
-    if not places:
-        return folder
     counts: dict[Path, int] = {}
     for path in places:
         for parent in path.parents:
@@ -354,8 +353,18 @@ def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path:
         else:
             continue
     if folder in counts or not counts:
-        return folder
+        return folder if counts else None
     return max(counts, key=lambda each: (counts[each], -len(each.parts), each.as_posix()))
+
+
+def served_from(folder: Path, stated: Iterable[Entrypoint]) -> Path | None:
+    """Return the folder that a stated module is imported from, around the file that states it."""
+    for each in stated:
+        around = folder / each.read_in.partition(":")[0]
+        for base in reversed([p for p in around.parents if p.is_relative_to(folder)]):
+            if module_file(each.module, (base, base / "src")):
+                return base
+    return None
 
 
 # --- The application --------------------------------------------------------------------------
@@ -624,12 +633,14 @@ def package_of(
     folder: Path, entrypoint: Entrypoint | None, app: App | None
 ) -> tuple[str, str, str]:
     """Return the package's name, its path and the layout."""
-    module = entrypoint.module if entrypoint else dotted(Path(app.place.file)) if app else ""
-    first, _, rest = module.partition(".")
-    for base, layout in (("", "package"), ("src", "src")):
-        path = folder / base / first
-        if first and path.is_dir() and (rest or (path / "__init__.py").is_file()):
-            return first, f"{base}/{first}".lstrip("/"), layout
+    served = [entrypoint.module] if entrypoint else []
+    # `main:app` may be a module beside the package that makes the app.
+    for module in [*served, *([dotted(Path(app.place.file))] if app else [])]:
+        first, _, rest = module.partition(".")
+        for base, layout in (("", "package"), ("src", "src")):
+            path = folder / base / first
+            if first and path.is_dir() and (rest or (path / "__init__.py").is_file()):
+                return first, f"{base}/{first}".lstrip("/"), layout
     return "", "", "modules"
 
 

@@ -12,6 +12,8 @@ import adopt
 import pytest
 from moving import Move
 from proof import Proof, pip_version
+from proposal import propose
+from survey import survey
 
 from .project import clean_environment, git, run, run_suite
 
@@ -304,6 +306,21 @@ def test_an_app_that_is_made_unusually_is_left_alone(tmp_path: Path) -> None:
     assert "Nothing was edited in your code, because main.py:11 calls Own, not FastAPI." in report
     assert "  from orders.cors.app import CORSFastAPI\n" in report
     assert "Remove the CORSMiddleware in main.py, lines 15-15." in report
+
+
+def test_what_is_named_beside_an_open_list_is_kept(tmp_path: Path) -> None:
+    """As where development allows everything and production a list."""
+    lists = 'allow_methods=["PURGE"], allow_headers=["X-Request-ID"]'
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom starlette.middleware.cors import CORSMiddleware\n"
+        "app = FastAPI()\nif app.debug:\n    app.add_middleware(CORSMiddleware, "
+        'allow_methods=["*"], allow_headers=["*"])\n'
+        f"else:\n    app.add_middleware(CORSMiddleware, {lists})\n"
+        "@app.get('/')\ndef read(): ...\n"
+    )
+    answers = propose(survey(tmp_path)).answers
+    assert answers["allow_methods"] == "GET,PURGE"
+    assert answers["request_headers"] == "Content-Type,X-Request-ID"
 
 
 @pytest.mark.usefixtures("quick")

@@ -175,3 +175,20 @@ class Settings(BaseSettings):
 
 def test_a_folder_without_a_service_is_none(tmp_path: Path) -> None:
     assert not survey(tmp_path).is_service
+
+
+def test_modules_are_imported_from_where_they_are_served(tmp_path: Path) -> None:
+    """`cd backend && python main.py` does not find `backend.app`."""
+    run = "import uvicorn\nuvicorn.run('app.api:app')\n"
+    service(tmp_path, backend__main=run, backend__app__api=IMPORTS)
+    found = survey(tmp_path)
+    assert found.folder == tmp_path / "backend"
+    assert (str(found.entrypoint), found.package_path) == ("app.api:app", "app")
+
+
+def test_the_package_of_the_app_gets_the_policy(tmp_path: Path) -> None:
+    factory = IMPORTS.replace("app = FastAPI()", "def make():\n    return FastAPI()")
+    main = "from core.api import make\napp = make()\n"
+    (tmp_path / "pyproject.toml").write_text('[tool.fastapi]\nentrypoint = "main:app"\n')
+    found = survey(service(tmp_path, src__main=main, src__core__api=factory))
+    assert (str(found.entrypoint), found.package_path) == ("main:app", "src/core")
