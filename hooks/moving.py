@@ -189,6 +189,7 @@ def report_writes_first(move: Move) -> None:
 
 def name_other_environments(move: Move) -> None:
     """Give tests a policy where they set ENVIRONMENT=test; say so of other names."""
+    others: dict[str, list[str]] = {}
     for name, place in move.found.environment_names.items():
         if name in move.environments:
             continue
@@ -204,12 +205,22 @@ def name_other_environments(move: Move) -> None:
                 "development. It is yours: updates leave it alone."
             )
             continue
-        near = "production" if name.startswith(("prod", "live")) else "development"
-        near = "staging" if name.startswith("stag") and "staging" in move.environments else near
+        others.setdefault(place, []).append(name)
+    for place, names in others.items():
+        called = "an environment" if len(names) == 1 else "environments"
+        instead = [f"{near(name, move.environments)} for {name}" for name in names]
         move.by_hand.append(
-            f"{place} calls an environment {name!r}, and the policy has no .env.{name}: with "
-            f"ENVIRONMENT={name} in the process, the service does not start. Set {near} there."
+            f"{place} calls {called} {', '.join(map(repr, names))}, and the policy has no "
+            f".env.{names[0]}: with ENVIRONMENT={names[0]} in the process, the service does not "
+            f"start. Use the names of the policy, in the code, too: {', '.join(instead)}."
         )
+
+
+def near(name: str, environments: Iterable[str]) -> str:
+    """Return the environment of the policy that another name seems to mean."""
+    beginnings = {"prod": "production", "live": "production", "stag": "staging", "stg": "staging"}
+    found = next((v for k, v in beginnings.items() if name.lower().startswith(k)), "development")
+    return found if found in environments else "production"
 
 
 def keep_dotenv_files_in_git(move: Move) -> None:

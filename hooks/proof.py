@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare import App, as_markdown, compare
+from compare import App, Comparison, as_markdown, compare
 from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program, said
+from tables import code
 
 # For each command. A suite that waits for a database that is not there never ends.
 SECONDS = 300
@@ -66,13 +67,23 @@ def prove(move: Move, python: str = "") -> Proof:
     found = compare(old, new, origins=move.found.origins_seen, methods=move.found.methods)
     before = tests(move.before, interpreter) if move.found.tests else None
     can_be_compared = before is not None and before.in_time
+    comparison = as_markdown(found, f"Who may call, before and in {environment_name} now")
+    if environment_name == "production":
+        comparison += in_development(move, found)
     return Proof(
-        comparison=as_markdown(found, f"Who may call, before and in {environment_name} now"),
+        comparison=comparison,
         check=command(move.folder, interpreter, "-m", f"{move.package}.cors", "check", "--all"),
         suite=command(move.folder, interpreter, "-m", "pytest", "-q", SUITE),
         own_before=before,
         own_after=tests(move.folder, interpreter, f"--ignore={SUITE}") if can_be_compared else None,
     )
+
+
+def in_development(move: Move, found: Comparison) -> str:
+    """Return a sentence on those that can call in development only, from now on."""
+    listed = str(move.answers.get("development_origins") or "").split(",")
+    kept = [code(each) for each in listed if each in {caller.origin for caller in found.no_longer}]
+    return f"In development these still can: {', '.join(kept)}.\n" if kept else ""
 
 
 def absolute(python: str) -> str:

@@ -93,7 +93,7 @@ def package_of(found: Survey, name: str) -> tuple[str, str]:
 def environments(found: Survey) -> list[str]:
     """Return the environments, besides development, that something in the service names."""
     files = (file.name for file in found.dotenv_files)
-    words = " ".join([*files, *found.origins_seen, *found.environment_names])
+    words = " ".join([*files, *found.origins_seen, *found.environment_names]).lower()
     named = [name for name in ("preview", "staging") if re.search(rf"\b{name}\b", words)]
     return [*named, "production"]
 
@@ -160,6 +160,11 @@ def sort_origins(found: Survey, policies: list[OldPolicy], proposal: Proposal) -
             )
     if everybody is not None:
         open_to_everybody(everybody, proposal)
+    elif policies and not proposal.answers.get("production_origins"):
+        proposal.note(
+            "No origin of production was found. Which front ends call the service there? Until "
+            "production_origins lists them, browsers block them."
+        )
 
 
 def open_to_everybody(policy: OldPolicy, proposal: Proposal) -> None:

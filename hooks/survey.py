@@ -71,7 +71,7 @@ TARGET = r"(?P<target>[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(\(\))?"
 SERVERS = re.compile(
     rf"\b(uvicorn|gunicorn|hypercorn|granian|daphne)\b[^\n;&|]*?(?<![\w./:-]){TARGET}"
 )
-IS_ENVIRONMENT = re.compile(r"(?<!\w)ENVIRONMENT\s*[=:]\s*[\"']?([a-z][a-z0-9_-]*)\b")
+IS_ENVIRONMENT = re.compile(r"(?<!\w)ENVIRONMENT\s*[=:]\s*[\"']?([A-Za-z][A-Za-z0-9_-]*)\b")
 FASTAPI_RUN = re.compile(r"\bfastapi\s+(run|dev)\b(?P<options>[^\n;&|]*)")
 
 
@@ -677,14 +677,18 @@ def policies_in(reader: Reader, module: Module) -> Iterator[OldPolicy]:
 
 
 def find_settings(reader: Reader, modules: Iterable[Module]) -> Class | None:
-    """Return the settings class, the one with most fields if there are several."""
+    """Return the settings class: of several that which has ENVIRONMENT, or most fields."""
     found = [
         Class(node, module)
         for module in modules
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef) and reader.is_settings(Class(node, module))
     ]
-    return max(found, key=lambda each: len(each.node.body), default=None)
+
+    def rank(each: Class) -> tuple[bool, int]:
+        return any(map(is_environment, each.node.body)), len(each.node.body)
+
+    return max(found, key=rank, default=None)
 
 
 def environment_names(
@@ -697,10 +701,10 @@ def environment_names(
             if isinstance(node, ast.Assign | ast.Call):
                 for name in environments_in(node):
                     found.setdefault(name, str(module.place(node)))
-    for declared in filter(is_environment, settings.node.body) if settings else ():
-        for node in ast.walk(declared):
-            if settings and isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.setdefault(node.value, str(settings.module.place(declared)))
+    if settings:
+        for declared in filter(is_environment, settings.node.body):
+            for name in values_of(declared, reader, settings):
+                found.setdefault(name, str(settings.module.place(declared)))
     for path in paths:
         if kind_of(path) or DOTENV_NAME.fullmatch(path.name) or path.suffix in (".ini", ".toml"):
             text = quick(path).decode("utf-8", "replace")
@@ -708,6 +712,17 @@ def environment_names(
                 line = text.count("\n", 0, match.start()) + 1
                 found.setdefault(match[1], f"{relative(path, reader.root)}:{line}")
     return found
+
+
+def values_of(declared: ast.stmt, reader: Reader, settings: Class) -> Iterator[str]:
+    """Yield the texts that a field takes: those of a Literal, its default, those of an Enum."""
+    annotation = getattr(declared, "annotation", None)
+    choices = reader.class_named(annotation, Scope(settings.module))
+    for owner in (declared, *(choices.node.body if choices else ())):
+        assigned = owner if owner is declared else getattr(owner, "value", None)
+        for node in ast.walk(assigned) if assigned else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
 def environments_in(node: ast.AST) -> Iterator[str]:

@@ -350,6 +350,22 @@ def test_variables_that_would_stop_the_start_are_named(tmp_path: Path) -> None:
     assert "`https://staging.acme.com`" in report
 
 
+@pytest.mark.usefixtures("quick")
+def test_environments_by_other_names_are_named_once(tmp_path: Path) -> None:
+    """With ENVIRONMENT=PRODUCTION in the process, the policy finds no dotenv file."""
+    folder = service(tmp_path / "orders", "lone_main")
+    (folder / "compose.yaml").write_text("x:\n  ENVIRONMENT: PRODUCTION\n")
+    names = 'class Settings(BaseSettings):\n    ENVIRONMENT: Literal["LOCAL", "STG"]\n'
+    (folder / "config.py").write_text(f"from pydantic_settings import BaseSettings\n{names}")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Our names")
+    assert move_in(folder) == 0
+    report = (folder / "cors-adoption.md").read_text()
+    assert "config.py:3 calls environments 'LOCAL', 'STG'" in report
+    assert "development for LOCAL, production for STG." in report
+    assert "compose.yaml:2 calls an environment 'PRODUCTION'" in report
+
+
 @pytest.mark.parametrize(
     ("line", "pin"),
     [

@@ -173,6 +173,27 @@ class Settings(BaseSettings):
     }
 
 
+def test_it_follows_environments_into_an_enum(tmp_path: Path) -> None:
+    config = """
+from enum import Enum
+from pydantic_settings import BaseSettings
+class Name(str, Enum):
+    LOCAL = "LOCAL"
+    PRODUCTION = "PRODUCTION"
+    @property
+    def is_local(self): return self == "else"
+class Server(BaseSettings):
+    host: str = "h"
+    port: int = 1
+    workers: int = 1
+class Settings(BaseSettings):
+    ENVIRONMENT: Name = Name.PRODUCTION
+"""
+    found = survey(service(tmp_path, main=IMPORTS, config=config))
+    assert {*found.environment_names} == {"LOCAL", "PRODUCTION"}
+    assert found.settings_class == "Settings"
+
+
 def test_a_folder_without_a_service_is_none(tmp_path: Path) -> None:
     assert not survey(tmp_path).is_service
 
