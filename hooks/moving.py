@@ -370,18 +370,26 @@ def write_pyproject(move: Move) -> None:
     if is_installed and "scripts" not in project["project"]:
         added += f'\n[project.scripts]\ncors = "{move.package}.cors.cli:app"\n'
         move.done.append("pyproject.toml: the command `cors`.")
-    text = with_tests(move, text, tools.get("pytest", {}).get("ini_options", {}))
+    text = with_tests(move, text, testpaths(move.before / "pyproject.toml"))
     if added:
         text = (text.rstrip("\n") + "\n" if text else "") + (added if text else added.lstrip("\n"))
     if text:
         file.write_text(text, encoding="utf-8")
 
 
-def with_tests(move: Move, text: str, options: Mapping[str, Any]) -> str:
+def testpaths(file: Path) -> list[str]:
+    """Return where pytest looks for tests by itself, as a pyproject.toml says."""
+    try:
+        tools = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return []
+    paths = tools.get("pytest", {}).get("ini_options", {}).get("testpaths", [])
+    return paths.split() if isinstance(paths, str) else [*map(str, paths)]
+
+
+def with_tests(move: Move, text: str, paths: list[str]) -> str:
     """Return pyproject.toml with tests/cors among the tests that `pytest` runs by itself."""
-    paths = options.get("testpaths")
-    paths = paths.split() if isinstance(paths, str) else paths
-    if not paths or any("tests/cors".startswith(str(path).strip("./")) for path in paths):
+    if not paths or any("tests/cors".startswith(path.strip("./")) for path in paths):
         return text
     found = re.search(r"(?m)^testpaths\s*=\s*(\[[^\]]*\]|\"[^\"]*\")", text)
     if not found:

@@ -6,6 +6,7 @@ from its dependencies.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compare import App, Comparison, as_markdown, compare
-from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program, said
+from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program, said, testpaths
 from tables import code
 
 # For each command. A suite that waits for a database that is not there never ends.
@@ -75,7 +76,9 @@ def prove(move: Move, python: str = "") -> Proof:
         check=command(move.folder, interpreter, "-m", f"{move.package}.cors", "check", "--all"),
         suite=command(move.folder, interpreter, "-m", "pytest", "-q", SUITE),
         own_before=before,
-        own_after=tests(move.folder, interpreter, f"--ignore={SUITE}") if can_be_compared else None,
+        own_after=tests(move.folder, interpreter, *without_suite(move))
+        if can_be_compared
+        else None,
     )
 
 
@@ -94,6 +97,13 @@ def absolute(python: str) -> str:
 def tests(folder: Path, python: str, *options: str) -> Result:
     """Run the service's own tests."""
     return command(folder, python, "-m", "pytest", "-q", *options)
+
+
+def without_suite(move: Move) -> list[str]:
+    """Return the options with which pytest runs what it ran before; it ignores no testpath."""
+    before = testpaths(move.before / "pyproject.toml")
+    paths = ["--override-ini", f"testpaths={shlex.join(before)}"] if before else []
+    return [f"--ignore={SUITE}", *paths]
 
 
 def command(folder: Path, *words: str) -> Result:

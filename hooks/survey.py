@@ -25,9 +25,11 @@ from expressions import (
     Reader,
     Scope,
     Value,
+    bindings,
     last_name,
     own_nodes,
     relative,
+    variable_of,
 )
 
 __all__ = ["App", "Entrypoint", "OldPolicy", "Place", "Survey", "Value", "survey"]
@@ -420,20 +422,22 @@ def walk_with_context(
 ) -> Iterator[Context]:
     """Yield each node with the functions around it and the test of the nearest `if` around it."""
     for node in ast.iter_child_nodes(tree):
-        yield functions, condition, node
-        inner = functions
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = (*functions, node)
-        if isinstance(node, ast.If):
-            for each in node.body:
-                yield inner, ast.unparse(node.test), each
-                yield from walk_with_context(each, inner, ast.unparse(node.test))
-            for each in node.orelse:
-                yield inner, f"not ({ast.unparse(node.test)})", each
-                yield from walk_with_context(each, inner, f"not ({ast.unparse(node.test)})")
-            yield from walk_with_context(node.test, inner, condition)
-        else:
-            yield from walk_with_context(node, inner, condition)
+        yield from visited(node, functions, condition)
+
+
+def visited(node: ast.AST, functions: tuple[Function, ...], condition: str) -> Iterator[Context]:
+    """Yield a node and those in it, as `walk_with_context` does."""
+    yield functions, condition, node
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        functions = (*functions, node)
+    if not isinstance(node, ast.If):
+        yield from walk_with_context(node, functions, condition)
+        return
+    test = ast.unparse(node.test)
+    yield from visited(node.test, functions, condition)
+    for branch, reason in ((node.body, test), (node.orelse, f"not ({test})")):
+        for each in branch:
+            yield from visited(each, functions, reason)
 
 
 def find_entrypoint(
@@ -622,11 +626,20 @@ def follow(
         return follow(original or name, scope.module, reader, apps, depth + 1)
     value = getattr(node, "value", None)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
-        value = returned[0] if len(returned) == 1 else None
+        value = returned_by(node)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         return follow(value.func.id, module, reader, apps, depth + 1)
     return None
+
+
+def returned_by(function: Function) -> ast.expr | None:
+    """Return the expression that a function returns, also by a name that it is assigned to."""
+    returned = [each.value for each in own_nodes(function) if isinstance(each, ast.Return)]
+    value = returned[0] if len(returned) == 1 else None
+    if isinstance(value, ast.Name):
+        assigned = [*bindings(function, value.id)]
+        value = getattr(assigned[0], "value", None) if len(assigned) == 1 else None
+    return value
 
 
 def package_of(
@@ -686,7 +699,7 @@ def find_settings(reader: Reader, modules: Iterable[Module]) -> Class | None:
     ]
 
     def rank(each: Class) -> tuple[bool, int]:
-        return any(map(is_environment, each.node.body)), len(each.node.body)
+        return bool(fields_of_environment(each.node)), len(each.node.body)
 
     return max(found, key=rank, default=None)
 
@@ -702,7 +715,7 @@ def environment_names(
                 for name in environments_in(node):
                     found.setdefault(name, str(module.place(node)))
     if settings:
-        for declared in filter(is_environment, settings.node.body):
+        for declared in fields_of_environment(settings.node):
             for name in values_of(declared, reader, settings):
                 found.setdefault(name, str(settings.module.place(declared)))
     for path in paths:
@@ -737,9 +750,14 @@ def environments_in(node: ast.AST) -> Iterator[str]:
         yield texts[1]
 
 
-def is_environment(node: ast.stmt) -> bool:
-    """Whether a statement declares the settings field that ENVIRONMENT is read into."""
-    return isinstance(node, ast.AnnAssign) and last_name(node.target).upper() == "ENVIRONMENT"
+def fields_of_environment(owner: ast.ClassDef) -> list[ast.AnnAssign]:
+    """Return the settings fields that ENVIRONMENT is read into."""
+    fields = (node for node in owner.body if isinstance(node, ast.AnnAssign))
+    return [
+        node
+        for node in fields
+        if variable_of(owner, last_name(node.target), node.value) == "ENVIRONMENT"
+    ]
 
 
 # --- What else a policy has to know -----------------------------------------------------------
