@@ -567,7 +567,7 @@ def compare(
     with RunningApp("old", before, seconds) as old, RunningApp("new", after, seconds) as new:
         faults = [*filter(None, (old.load(), new.load()))]
         if faults:
-            seen = ", ".join(dict.fromkeys(origins))
+            seen = ", ".join(each for each in dict.fromkeys(origins) if each != "*")
             faults.append("So nothing was compared" + (f", neither from {seen}." if seen else "."))
             return Comparison(not_compared=tuple(faults))
         plan = planned((old.lists, new.lists), origins, methods, headers, paths)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compare import App, Comparison, as_markdown, compare
-from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program, said, testpaths
+from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, pip_version, program, said, testpaths
 from tables import code
 
 # For each command. A suite that waits for a database that is not there never ends.
@@ -148,7 +148,7 @@ def environment(move: Move) -> tuple[str, str]:
         if made.passed:
             made = command(folder, *install, *requirements(move))
     if not made.passed:
-        why = said("\n".join(made.tail))
+        why = " ".join(move.old_pins).rstrip(".") or said("\n".join(made.tail))
         return "", f"The service's environment could not be made ({why})"
     return str(python), ""
 
@@ -177,18 +177,3 @@ def poetry_requirements(file: Path) -> Iterator[str]:
                 continue
             extras = f"[{','.join(details['extras'])}]" if "extras" in details else ""
             yield f"{name}{extras}{pip_version(version)}"
-
-
-def pip_version(version: str) -> str:
-    """Return a version of Poetry as pip writes it: `^1.2` as `>=1.2,<2`."""
-    if version == "*":
-        return ""
-    numbers = version.lstrip("^~ ").split(".")
-    if version.startswith("^"):
-        # What may change is all to the right of the first number that is not 0.
-        kept = next((i for i, each in enumerate(numbers) if each != "0"), len(numbers) - 1)
-        upper = [*numbers[:kept], str(int(numbers[kept]) + 1)] if numbers[kept].isdigit() else []
-        return f">={version[1:]}" + (f",<{'.'.join(upper)}" if upper else "")
-    if version.startswith("~") and not version.startswith("~="):
-        return f">={version[1:]},=={'.'.join(numbers[:2])}.*"
-    return version if version[0] in "<>=!~" else f"=={version}"

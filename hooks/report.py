@@ -104,7 +104,7 @@ def answers(move: Move) -> Iterator[str]:
 
 def before_deploying(move: Move) -> Iterator[str]:
     """Yield what has to be true where the service is deployed."""
-    names = ", ".join(move.environments[1:]) or "development"
+    names = " or ".join(move.environments[1:]) or "development"
     yield "## Before you deploy"
     yield ""
     yield (

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 import adopt
 import pytest
-from moving import Move
-from proof import Proof, pip_version
+from moving import Move, name_old_pin, pip_version, said
+from proof import Proof, Result, environment, tests, without_suite
 from proposal import propose
 from survey import survey
 
@@ -350,6 +350,19 @@ def test_variables_that_would_stop_the_start_are_named(tmp_path: Path) -> None:
     assert "`https://staging.acme.com`" in report
 
 
+def test_their_tests_run_without_the_suite(tmp_path: Path) -> None:
+    """Of a folder that is named in testpaths, pytest ignores nothing."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder, paths in ((before, ["src"]), (after, ["src", "tests/cors"])):
+        (folder / "src").mkdir(parents=True)
+        (folder / "src" / "test_ours.py").write_text("def test_ours(): ...\n")
+        (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\ntestpaths={paths}\n")
+    (after / "tests" / "cors").mkdir(parents=True)
+    (after / "tests" / "cors" / "test_theirs.py").write_text("def test_theirs(): ...\n")
+    move = Move(survey(before), folder=after, before=before, answers={})
+    assert tests(after, sys.executable, *without_suite(move)).last.startswith("1 passed")
+
+
 @pytest.mark.usefixtures("quick")
 def test_environments_by_other_names_are_named_once(tmp_path: Path) -> None:
     """With ENVIRONMENT=PRODUCTION in the process, the policy finds no dotenv file."""
@@ -369,10 +382,13 @@ def test_environments_by_other_names_are_named_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "pin"),
     [
-        ("fastapi==0.115.0", "==0.115"),
-        ("fastapi[standard]~=0.100", "~=0.100"),
-        ("fastapi<0.120,>=0.1", "<0.120"),
+        ("fastapi==0.115.0", "fastapi back (==0.115.0)"),
+        ("fastapi[standard]~=0.100.0", "fastapi back (~=0.100.0)"),
+        ("fastapi<0.120,>=0.1", "fastapi back (&lt;0.120,>=0.1)"),
+        ("starlette == 1.3.1  # ours", "starlette back (== 1.3.1)"),
         ("fastapi>=0.115", ""),
+        ("fastapi==0.140.2", ""),
+        ("fastapi~=0.100", ""),
         ("fastapi-users==10.1", ""),
     ],
 )
@@ -383,8 +399,27 @@ def test_a_pin_that_is_too_old_is_named(tmp_path: Path, line: str, pin: str) -> 
     git(folder, "commit", "--quiet", "-a", "-m", "Pin")
     assert move_in(folder) == 0
     report = (folder / "cors-adoption.md").read_text()
-    named = re.findall(r"requirements.txt:2 holds FastAPI back \((.*)\)", report)
-    assert named == [pin.replace("<", "&lt;")] * bool(pin)
+    named = re.findall(r"requirements.txt:2 holds (.*), and the policy", report)
+    assert named == [pin] * bool(pin)
+
+
+@pytest.mark.parametrize(
+    "line", ['fastapi = "^0.111.0"', 'fastapi = {extras = ["all"], version = "~0.115"}']
+)
+def test_a_pin_of_poetry_is_why_nothing_was_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr("proof.command", lambda *_: Result(False, ("error: no",)))
+    (tmp_path / "pyproject.toml").write_text(f"[tool.poetry.dependencies]\n{line}\n")
+    move = Move(survey(tmp_path), folder=tmp_path, before=tmp_path, answers={})
+    name_old_pin(move, "pyproject.toml")
+    assert "pyproject.toml:2 holds fastapi back" in environment(move)[1]
+
+
+def test_the_cause_of_a_conflict_is_said() -> None:
+    assert said("error: No solution.\n  cause: Because a needs b<1.\n  And c.") == (
+        "error: No solution: Because a needs b<1"
+    )
 
 
 @pytest.mark.parametrize(

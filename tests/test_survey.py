@@ -194,6 +194,39 @@ class Settings(BaseSettings):
     assert found.settings_class == "Settings"
 
 
+def test_a_field_with_a_prefix_is_another_variable(tmp_path: Path) -> None:
+    config = """
+from pydantic_settings import BaseSettings
+class Settings(BaseSettings):
+    model_config = {"extra": "ignore"} | SettingsConfigDict(env_prefix="APP_")
+    environment: str = "local"
+"""
+    assert survey(service(tmp_path, main=IMPORTS, config=config)).environment_names == {}
+
+
+def test_a_factory_is_followed_to_the_app_that_it_makes(tmp_path: Path) -> None:
+    """Where one function completes what another makes, and there is another app."""
+    main = """
+from core.api import build, Inner
+def create():
+    app = build()
+    def lifespan(): return None
+    return app
+app = create()
+"""
+    factory = IMPORTS.replace("app = ", "def build():\n    return ") + "Inner = FastAPI()\n"
+    found = survey(service(tmp_path, main=main, core__api=factory))
+    assert found.app
+    assert str(found.app.place) == "core/api.py:7"
+
+
+def test_a_condition_is_that_of_the_nearest_if(tmp_path: Path) -> None:
+    add = "app.add_middleware(CORSMiddleware)\n"
+    use = f"if a:\n    if b:\n        {add}elif c:\n    {add}else:\n    {add}"
+    found = survey(service(tmp_path, main=IMPORTS + use))
+    assert [each.condition for each in found.policies] == ["b", "c", "not (c)"]
+
+
 def test_a_folder_without_a_service_is_none(tmp_path: Path) -> None:
     assert not survey(tmp_path).is_service
 
