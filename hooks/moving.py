@@ -206,7 +206,7 @@ def name_other_environments(move: Move) -> None:
             own = file.read_text(encoding="utf-8") if file.exists() else ""
             file.write_text(text + own, encoding="utf-8")
             move.done.append(
-                f".env.test: {place} sets ENVIRONMENT=test. Its policy is that of "
+                f".env.test: {place} names an environment test. Its policy is that of "
                 "development. It is yours: updates leave it alone."
             )
             continue
@@ -313,7 +313,7 @@ def name_leftovers(move: Move) -> None:
     if unread := [name for name in refused if f"\n{name}=" not in taken]:
         move.by_hand.append(
             f"Take {', '.join(unread)} out of the process and of .env files where the service is "
-            "deployed. The policy does not read that, and with it the service does not start "
+            "deployed. The policy refuses what it does not know, so the service does not start "
             "(CORS030)."
         )
 
@@ -442,8 +442,8 @@ def name_old_pin(move: Move, name: str) -> None:
         line = text.count("\n", 0, pin.start()) + 1
         move.old_pins.append(
             f"{name}:{line} holds {package} back ({wanted}), and the policy needs fastapi "
-            f"{OLDEST['fastapi']} and starlette {OLDEST['starlette']} or later. Undo this, raise it, "
-            "run your tests, commit, and repeat this."
+            f"{OLDEST['fastapi']} and starlette {OLDEST['starlette']} or later. Undo this move, "
+            "raise the version, run your tests, commit, and repeat this."
         )
     move.by_hand += move.old_pins
 

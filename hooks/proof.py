@@ -86,7 +86,7 @@ def in_development(move: Move, found: Comparison) -> str:
     """Return a sentence on those that can call in development only, from now on."""
     listed = str(move.answers.get("development_origins") or "").split(",")
     kept = [code(each) for each in listed if each in {caller.origin for caller in found.no_longer}]
-    return f"In development these still can: {', '.join(kept)}.\n" if kept else ""
+    return f"\nIn development these still can: {', '.join(kept)}.\n" if kept else ""
 
 
 def absolute(python: str) -> str:
