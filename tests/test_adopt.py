@@ -10,8 +10,9 @@ from unittest.mock import patch
 
 import adopt
 import pytest
+from compare import Caller, Comparison
 from moving import Move, name_old_pin, pip_version, said
-from proof import Proof, Result, environment, tests, without_suite
+from proof import Proof, Result, environment, in_development, tests, without_suite
 from proposal import propose
 from survey import survey
 
@@ -321,6 +322,22 @@ def test_what_is_named_beside_an_open_list_is_kept(tmp_path: Path) -> None:
     answers = propose(survey(tmp_path)).answers
     assert answers["allow_methods"] == "GET,PURGE"
     assert answers["request_headers"] == "Content-Type,X-Request-ID"
+
+
+def test_a_service_with_local_origins_alone_is_asked_for_more(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom starlette.middleware.cors import CORSMiddleware\n"
+        "app = FastAPI()\n"
+        "app.add_middleware(CORSMiddleware, allow_origins=['http://localhost:3000'])\n"
+    )
+    found = survey(tmp_path)
+    proposal = propose(found)
+    assert any("No origin of production was found" in note.text for note in proposal.notes)
+    move = Move(found, folder=tmp_path, before=tmp_path, answers=proposal.answers)
+    lost = Caller("http://localhost:3000", frozenset())
+    assert "In development these still can: `http://localhost:3000`." in in_development(
+        move, Comparison(no_longer=(lost,))
+    )
 
 
 @pytest.mark.usefixtures("quick")
