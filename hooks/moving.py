@@ -25,6 +25,7 @@ ANSWERS_FILE = ".copier-answers.yml"
 # Where a service is made from another template, whose answers are in the former.
 OTHER_ANSWERS_FILE = ".copier-answers.cors.yml"
 DAYS_OF_REPORTS = 14
+LONGEST_LINE = 300
 # What the rendered pyproject.toml has: what a service needs, and what its tests and tools need.
 DEPENDENCIES = ("publicsuffixlist>=1.0", "pydantic-settings>=2.11", "starlette>=1.7")
 # The first release of each that the policy takes.
@@ -309,6 +310,11 @@ def name_leftovers(move: Move) -> None:
                 f"{name} is a variable of the policy, too. Where the process has it, it replaces "
                 "the line of the dotenv file: compare them."
             )
+    if places := move.found.tests_of_policy:
+        move.by_hand.append(
+            f"Look at the tests in {', '.join(map(str, places))}, which import CORSMiddleware: it "
+            "is gone, and tests/cors proves what they were for."
+        )
     refused = [name for name in move.old_variables if is_refused(name, move.old_variables)]
     if unread := [name for name in refused if f"\n{name}=" not in taken]:
         move.by_hand.append(
@@ -496,7 +502,13 @@ def said(text: str) -> str:
     errors = (line for line in lines if line.lower().startswith(("error", "no solution")))
     error = next(errors, lines[-1] if lines else "it failed").rstrip(".")
     causes = (line for line in lines if line.startswith("cause: "))
-    return ": ".join([error, *(each.removeprefix("cause: ").rstrip(".") for each in causes)])
+    parts = [error, *(each.removeprefix("cause: ").rstrip(".") for each in causes)]
+    return ": ".join(map(shortened, parts))
+
+
+def shortened(line: str) -> str:
+    """Return a line of somebody's output, cut where it is too long to be read."""
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
 
 
 def with_uv(move: Move, *, locked: bool) -> None:

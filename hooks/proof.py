@@ -16,12 +16,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compare import App, Comparison, as_markdown, compare
-from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, pip_version, program, said, testpaths
+from moving import (
+    DEPENDENCIES,
+    FOR_DEVELOPMENT,
+    Move,
+    pip_version,
+    program,
+    said,
+    shortened,
+    testpaths,
+)
 from tables import code
 
 # For each command. A suite that waits for a database that is not there never ends.
 SECONDS = 300
 SUITE = "tests/cors"
+NEEDS_VARIABLES = (
+    "\nThe clone has no `.env`. If that is the reason, set what the service needs as variables of "
+    "your shell, such as `DATABASE_URL`, undo this move and repeat it. Variables whose names begin "
+    "with `CORS_`, `ENVIRONMENT`, `FASTAPI_` or `PYTHON` are not passed on.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +83,9 @@ def prove(move: Move, python: str = "") -> Proof:
     before = tests(move.before, interpreter) if move.found.tests else None
     can_be_compared = before is not None and before.in_time
     comparison = as_markdown(found, f"Who may call, before and in {environment_name} now")
-    if environment_name == "production":
+    if not found.origins:
+        comparison += NEEDS_VARIABLES
+    elif environment_name == "production":
         comparison += in_development(move, found)
     return Proof(
         comparison=comparison,
@@ -131,7 +147,7 @@ def command(folder: Path, *words: str) -> Result:
     except OSError as error:
         return Result(False, (f"{words[0]}: {error.strerror}",))
     printed = (done.stdout.strip() or done.stderr.strip()).splitlines()
-    return Result(done.returncode == 0, tuple(printed[-12:]))
+    return Result(done.returncode == 0, tuple(map(shortened, printed[-12:])))
 
 
 def environment(move: Move) -> tuple[str, str]:

@@ -188,6 +188,8 @@ class Survey:
     manager: str = ""
     dependency_file: str = ""
     tests: str = ""
+    # Where tests import CORSMiddleware, to look for it.
+    tests_of_policy: tuple[Place, ...] = ()
     cookies: tuple[Place, ...] = ()
     bearer: tuple[Place, ...] = ()
     api_key_headers: tuple[str, ...] = ()
@@ -267,6 +269,14 @@ def survey(folder: Path, words: re.Pattern[bytes] = WORDS) -> Survey:
         manager=manager,
         dependency_file=dependency_file,
         tests=tests_folder(given, paths),
+        tests_of_policy=tuple(
+            module.place(node)
+            for module in modules
+            if module not in code
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ImportFrom)
+            and any(each.name == "CORSMiddleware" for each in node.names)
+        ),
         cookies=tuple(traits.cookies),
         bearer=tuple(traits.bearer),
         api_key_headers=tuple(dict.fromkeys(traits.api_key_headers)),

@@ -12,7 +12,7 @@ import adopt
 import pytest
 from compare import Caller, Comparison
 from moving import Move, name_old_pin, pip_version, said
-from proof import Proof, Result, environment, in_development, tests, without_suite
+from proof import Proof, Result, command, environment, in_development, tests, without_suite
 from proposal import propose
 from survey import survey
 
@@ -381,6 +381,18 @@ def test_their_tests_run_without_the_suite(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_tests_of_the_old_policy_are_named(tmp_path: Path) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    text = "import main\nfrom starlette.middleware.cors import CORSMiddleware\n"
+    (folder / "test_policy.py").write_text(text)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "A test")
+    assert move_in(folder) == 0
+    report = (folder / "cors-adoption.md").read_text().replace("\\_", "_")
+    assert "Look at the tests in test_policy.py:2, which import CORSMiddleware" in report
+
+
+@pytest.mark.usefixtures("quick")
 def test_environments_by_other_names_are_named_once(tmp_path: Path) -> None:
     """With ENVIRONMENT=PRODUCTION in the process, the policy finds no dotenv file."""
     folder = service(tmp_path / "orders", "lone_main")
@@ -431,6 +443,12 @@ def test_a_pin_of_poetry_is_why_nothing_was_compared(
     move = Move(survey(tmp_path), folder=tmp_path, before=tmp_path, answers={})
     name_old_pin(move, "pyproject.toml")
     assert "pyproject.toml:2 holds fastapi back" in environment(move)[1]
+
+
+def test_a_line_that_nobody_reads_is_cut(tmp_path: Path) -> None:
+    done = command(tmp_path, sys.executable, "-c", "print('DB_USER is not set! ' * 999)")
+    assert len(done.last) < 400
+    assert len(said("error: " + "git fetch " * 999)) < 400
 
 
 def test_the_cause_of_a_conflict_is_said() -> None:

@@ -212,6 +212,14 @@ FAILS = {
         "Settings(port='hunter2')",
         "ValidationError: port: Input should be a valid integer",
     ),
+    "rows of signs": (
+        "from pydantic import BaseModel, field_validator\n"
+        "class Settings(BaseModel):\n  user: str\n"
+        "  @field_validator('user')\n"
+        "  def check(cls, value): raise ValueError('\\n' + '=\\n' * 99 + 'Set USER!\\n=')\n"
+        "Settings(user='hunter2')",
+        "ValidationError: user: Value error, = Set USER! =",
+    ),
     "hangs": ("import time; time.sleep(60)", "no answer within 2 seconds"),
 }
 
