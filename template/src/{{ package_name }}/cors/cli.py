@@ -19,7 +19,7 @@ from .app import APP_RULES, CORSFastAPI, has_provider
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
 from .rules import RULES, Rule, Subject, findings_of
-from .settings import CORSSettings, read_settings
+from .settings import NOT_SET, CORSSettings, read_settings
 from .sources import environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
@@ -62,10 +62,13 @@ class Environment:
             warnings += f", {counted(number['accepted'], 'accepted finding')}"
         if not self.findings:
             return f"{self.name}: no findings."
+        no_app = [each.severity for each in self.findings if each.rule == NO_APP]
+        starts = "the policy is accepted" if no_app else "the service starts"
         if not number["error"]:
-            return f"{self.name}: the service starts, with {warnings}."
-        starts = not self.refusals and all(each.rule != NO_APP for each in self.findings)
-        what = "the service starts, but the check fails" if starts else "the service does not start"
+            return f"{self.name}: {starts}, with {warnings}."
+        what = f"{starts}, but the check fails"
+        if self.refusals or "error" in no_app:
+            what = "the service does not start"
         return f"{self.name}: {what} ({counted(number['error'], 'error')}, {warnings})."
 
 
@@ -81,7 +84,7 @@ def examine(
     `with_app` also creates the application, for the rules that look at routes and middleware.
     """
     try:
-        sources = find_sources(name, directory)
+        sources = replace(find_sources(name, directory), declared=declared_by_owner())
     except ConfigurationError as error:
         return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
     settings, findings = read_settings(CORSSettings, sources)
@@ -96,10 +99,8 @@ def examine(
             subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
             if isinstance(app, CORSFastAPI) and app.cors_policy != policy:
                 subjects.append(Subject(app.cors_policy, app=app))
-        except ConfigurationError as error:
-            problems += error.findings
-        except Exception as error:
-            problems.append(not_created(error))
+        except (Exception, ConfigurationError) as error:
+            problems += not_created(error)
     found = [each for subject in subjects for each in findings_of(subject, rules)]
     if policy.allow_credentials and policy.strictness != "local":
         # The service starts with a warning, so that its team can read the log, but not for good.
@@ -113,11 +114,32 @@ def is_report_mode(found: Finding) -> bool:
     return (found.rule, found.value, found.until) == ("CORS040", "report", "")
 
 
-def not_created(error: Exception) -> Finding:
-    """Return the finding for an app that cannot be created."""
+def declared_by_owner() -> frozenset[str]:
+    """Return the variables of the owner's settings; none where these cannot be imported."""
+    try:
+        fields = import_module(f"{PACKAGE}.settings").Settings.model_fields
+    except (Exception, ConfigurationError):
+        return frozenset()
+    return frozenset(map(str.upper, fields))
+
+
+def not_created(error: BaseException) -> list[Finding]:
+    """Return why an app cannot be created. Settings of the owner's that lack a value are no error.
+
+    Often the deployment alone has these values, and the policy needs none of them.
+    """
+    refused = error.findings if isinstance(error, ConfigurationError) else ()
+    missing = ", ".join(each.variable for each in refused if each.reason == NOT_SET)
+    others = [each for each in refused if each.reason != NOT_SET]
+    if refused and not missing:
+        return others
     reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}"
     fix = "make it work without the services it connects to, or check with --no-app"
-    return Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
+    if missing:
+        reason = f"needs {missing}; not checked: routes, cookies and middleware"
+        fix = "set it in the process environment or in a .local file, or check with --no-app"
+    found = Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
+    return [*others, replace(found, severity="warning") if missing else found]
 
 
 def entrypoint() -> tuple[str, str]:

@@ -6,6 +6,7 @@ Rules on the finished app are in `app`, those that only a developer needs in `to
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,8 +31,9 @@ from .policy import (
     WAIVERS,
     CORSPolicy,
     Strictness,
+    strictness_of,
 )
-from .sources import PROCESS, DotenvFile, Sources, Variable
+from .sources import PROCESS, DotenvFile, Sources, Variable, process_variable
 
 # --- What a rule is ----------------------------------------------------------------------------
 
@@ -561,9 +563,10 @@ BOOK += [
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
     """An unknown CORS_ variable."""
     ours = {letters(name) for name in FIELDS}
+    known = FIELDS.keys() | (subject.sources.declared if subject.sources else set())
     for name, variable in subject.variables.items():
         # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
-        if name in FIELDS or name.startswith("CORS_REQUIRE_"):
+        if name in known or name.startswith("CORS_REQUIRE_"):
             continue
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
         if not name.startswith("CORS_") and letters(name) not in ours:
@@ -598,6 +601,28 @@ def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
                 reason = f"contradicts the name of its file, {file.path.name}"
                 fix = f"write ENVIRONMENT={subject.policy.environment}"
                 yield Fault("ENVIRONMENT", variable.value, reason, fix, variable.where)
+
+
+@BOOK.rule("CORS060", "W W W")
+def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
+    """Something else contradicts ENVIRONMENT."""
+    environment, given = subject.policy.environment, process_variable("ENVIRONMENT")
+    # Of an environment that this process does not serve, its variables say nothing.
+    if environment != (given or "development").strip():
+        return
+    other = subject.variables.get("FASTAPI_ENV")
+    if other and other.value and strictness_of(other.value) != subject.policy.strictness:
+        reason = f"contradicts ENVIRONMENT, which is {given or 'not set (development is used)'}"
+        fix = "set both alike, or unset FASTAPI_ENV; ENVIRONMENT selects the policy"
+        yield Fault(other.name, other.value, reason, fix, other.where)
+    options = ("--proxy-headers", "--forwarded-allow-ips")
+    if given is None and (
+        process_variable("FORWARDED_ALLOW_IPS") or any(a.startswith(options) for a in sys.argv)
+    ):
+        reason = "is not set, so the policy is that of development, though the server is told to "
+        reason += "trust a proxy, as deployed ones are"
+        fix = "set ENVIRONMENT=production, or ENVIRONMENT=development if that is meant"
+        yield Fault("ENVIRONMENT", "", reason, fix, PROCESS)
 
 
 @BOOK.rule("CORS033", "E E E")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
+from stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 
 from dotenv.parser import Binding, parse_stream
 from pydantic_core import PydanticCustomError
@@ -27,6 +28,7 @@ PROCESS = "the process environment"
 # Notepad and PowerShell begin a file with a byte order mark, which would hide the first variable.
 ENCODING = "utf-8-sig"
 ENVIRONMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+OTHER_KINDS = {S_IFDIR: "a directory", S_IFIFO: "a FIFO", S_IFSOCK: "a socket"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,13 @@ class Sources:
     """What one environment is read from.
 
     `variables` holds each variable by its upper-case name, as the source that wins has it.
+    `declared` names those that settings declare, the owner's among them.
     """
 
     environment: str
     directory: Path
     files: tuple[DotenvFile, ...]
+    declared: frozenset[str] = frozenset()
 
     @cached_property
     def variables(self) -> Mapping[str, Variable]:
@@ -89,15 +93,22 @@ def process_variable(name: str) -> str | None:
 
 def read_file(path: Path) -> DotenvFile:
     """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
+    fix = "save it as UTF-8 text that the service's user may read"
     try:
-        text = path.read_text(encoding=ENCODING)
-    except (UnicodeDecodeError, OSError) as error:
+        # Asked first, because opening a FIFO waits for another process.
+        kind = S_IFMT(path.stat().st_mode)
+        if kind == S_IFREG:
+            text = path.read_text(encoding=ENCODING)
+            return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
+        reason = f"is {OTHER_KINDS.get(kind, 'a device')} in the place of a file"
+        fix = "put the file there, or remove it; Docker makes a directory for a missing bind mount"
+    except UnicodeDecodeError:
         reason = "is not UTF-8 text"
-        if isinstance(error, OSError):
-            reason = f"cannot be read ({error.strerror})"
-        fix = "save it as UTF-8 text that the service's user may read"
-        raise refused_environment(path.name, path.name, reason, fix) from None
-    return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
+    except FileNotFoundError:
+        reason, fix = "is a link to a file that does not exist", "put the file there, or remove it"
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    raise refused_environment(path.name, path.name, reason, fix)
 
 
 def read_list(text: str) -> list[str]:
@@ -153,9 +164,10 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     name = chosen or "development"
     paths = [directory / f".env.{name}", directory / f".env.{name}.local"]
     well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
-    found = [path for path in paths if well_named and path.is_file()]
+    # What is no file counts too: to pass over it would start without its lines.
+    found = [path for path in paths if well_named and os.path.lexists(path)]
     in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
-    # `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
+    # `prod` beside `.env.production` is a slip, and lacks the lines of that file.
     is_slip = any(each.startswith(name) and each != name for each in environments(directory))
     if not well_named or not (found or (in_process and not is_slip)):
         raise unknown_environment(name, bool(chosen), directory)

@@ -9,11 +9,12 @@ import ast
 import inspect
 import re
 import subprocess
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from shlex import quote
+from shlex import quote, split
 from textwrap import dedent
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ from ..policy import (
     REQUEST_HEADERS,
     WAIVERS,
 )
-from ..rules import RULES, Fault, RuleBook, Subject, findings_of
+from ..rules import RULES, Fault, RuleBook, Subject, findings_of, is_of_policy
 from ..sources import PROCESS, DotenvFile, Sources, environments, find_sources, read_list
 from .browser import registrable_domain
 
@@ -458,6 +459,72 @@ def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
         yield Fault("_src_path", shown, reason, fix, file)
 
 
+# --- What other programs read of a dotenv file -------------------------------------------------
+
+# A line that python-dotenv, a shell, Docker, systemd and Kubernetes read alike. An assignment of a
+# shell expands a ~ at its beginning and after a colon.
+PLAIN_LINE = re.compile(r"[A-Za-z_]\w*=(?!~)((?!:~)[\w.,:/@%+=!*?\[\]{}^#~-])*")
+# Other lines, and what is read otherwise; the first that fits is said.
+READ_OTHERWISE: Mapping[str, str] = {
+    r"export\s": "begins with export, which only a shell and python-dotenv read",
+    r"[^=]*\s=": "has a blank before the =, which only python-dotenv and systemd allow",
+    r"""[^=]*=\s*(".*"|'.*')\s*$""": "is in quotes, which Kubernetes takes for a part of the value",
+    r"[^=]*=(.*\s)?#": "has a comment after the value, which only python-dotenv and a shell leave out",
+    r"""[^=]*=.*["'\\]""": "has quotes or a \\, which a shell takes out",
+    r"[^=]*=.*\s": "has a blank in its value, where a shell begins a command",
+}
+SEVERAL_MEANINGS = "has a character in its value that a shell does not take for text"
+
+
+@BOOK.rule("CORS059", "W W W", waivable=True)
+def line_read_otherwise(subject: Subject) -> Iterator[Fault]:
+    """A line that not every reader of dotenv files reads alike."""
+    for file in subject.files:
+        name, data = file.path.name, file.path.read_bytes()
+        if data.startswith(BOM_UTF8):
+            reason = "begins with a byte order mark, which a shell and systemd read as text"
+            yield Fault(name, "", reason, "save it as UTF-8 without a byte order mark")
+        if b"\r" in data:
+            reason = "has the line endings of Windows, half of which a shell adds to each value"
+            yield Fault(name, "", reason, "save it with the line endings of Unix, LF")
+        lines = file.text.split("\n")
+        bindings = [each for each in file.bindings if each.key is not None]
+        ours = [is_of_policy(variable) for variable in file.variables]
+        for index, (variable, binding) in enumerate(zip(file.variables, bindings, strict=True)):
+            line = binding.original.string.lstrip().rstrip("\n")
+            before = lines[int(variable.where.rpartition(":")[2]) - 2 :][:1]
+            if not ours[index]:
+                if is_open(line) and True in ours[index:]:
+                    reason = "leaves a quote open or ends in \\: to a shell, the next line is a part of it"
+                    yield Fault(
+                        variable.name, "", reason, "put the value in quotes", variable.where
+                    )
+            elif before and before[0].endswith("\\"):
+                reason = "is below a line that ends in \\, of which it is a part for older systemd"
+                yield Fault(variable.name, "", reason, "remove the \\", variable.where)
+            elif not PLAIN_LINE.fullmatch(line) and "$" not in line:
+                found = (text for form, text in READ_OTHERWISE.items() if re.match(form, line))
+                fix = plain_form(f"{binding.key}", variable.value)
+                yield Fault(variable.name, "", next(found, SEVERAL_MEANINGS), fix, variable.where)
+
+
+def is_open(line: str) -> bool:
+    """Whether a shell reads on after this line."""
+    try:
+        split(line)
+    except ValueError:
+        return True
+    return False
+
+
+def plain_form(name: str, value: str) -> str:
+    """Return how to write a value so that all read it alike, as an instruction."""
+    plain = ",".join(items(value))
+    if PLAIN_LINE.fullmatch(f"{name}={plain}") and items(plain) == items(value):
+        return f"write {name}={shown(plain) if '@' in plain else plain}"
+    return "write it without that; no quotes are read alike by all"
+
+
 # --- Git --------------------------------------------------------------------------------------
 
 
@@ -601,7 +668,8 @@ def environment_without_file(subject: Subject) -> Iterator[Fault]:
         own = [name for name in found if name not in rendered]
         near = [name for name in own if missing.startswith(name) or alike(name, [missing])]
         if environment in near:
-            reason = f"is judged like staging, and updates write .env.{missing}, which is not here"
+            judged = subject.policy.strictness
+            reason = f"is judged as {judged}, and updates write .env.{missing}, which is not here"
             fix = f"rename it to .env.{missing}, with ENVIRONMENT={missing} in it"
             yield Fault(f".env.{environment}", "", reason, fix)
         elif not near and (environment == missing or is_first(subject)):
@@ -651,7 +719,9 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
     questions, (file, _) = recorded_answers(sources), find_answers(sources)
     findings = []
     for each in found.findings:
-        if each.variable in questions and "copier update" not in each.fix and not each.until:
+        # CORS059 writes the same values in another form.
+        is_other = each.rule != "CORS059" and "copier update" not in each.fix
+        if each.variable in questions and is_other and not each.until:
             question, _ = questions.pop(each.variable)
             record = f"{copier('update', file, '--data')} {question}=…"
             fix = f"{each.fix}; then record the line with {record}"

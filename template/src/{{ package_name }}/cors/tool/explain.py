@@ -284,7 +284,7 @@ def other_problems(found: Explanation) -> Iterator[str]:
         yield "create_app() makes its own policy, which differs from the variables."
     for finding in environment.findings:
         if finding.rule == NO_APP:
-            yield f"Only the policy was examined, not the app: create_app {finding.reason}."
+            yield f"Only the policy was examined, not the app: {finding.variable} {finding.reason}."
     if service == UNKNOWN_SERVICE:
         yield (
             f"{UNKNOWN_SERVICE} stands for the address of the service. Give a URL instead of the "

@@ -90,6 +90,7 @@ def described(environment: Environment) -> dict[str, str]:
     waivers = "\n".join(map(str, read_waivers(policy.waivers)))
     provider = "origin_provider decides"
     return {
+        "judged as": policy.strictness,
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
         "methods": ", ".join(policy.allow_methods) or "GET, HEAD, POST only",
@@ -109,8 +110,9 @@ def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
     """Print the policies as a JSON object by environment; null where one cannot be read."""
     print_json(
         {
-            each.name: asdict(each.policy) | {"origin_provider": has_provider(each.app)}
-            if each.policy
+            each.name: asdict(policy)
+            | {"strictness": policy.strictness, "origin_provider": has_provider(each.app)}
+            if (policy := each.policy)
             else None
             for each in examined
         },
@@ -164,8 +166,9 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
         "# The rules",
         "",
         "Printed by `cors rules --format markdown`. Ids never change; new ones come at the end.",
-        "local: `development` and `test`; shared: `staging`, `preview` and every other name;",
-        "production: `production`. What is refused keeps the service from starting.",
+        "local: `development` and `test`; production: names whose first word is `production`, `prod`,",
+        "`prd` or `live`; shared: `staging`, `preview` and every other name",
+        "([environments.md](environments.md)). What is refused keeps the service from starting.",
         "",
         "Some rules can be waived until a day: `CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com`",
         "([waivers.md](waivers.md)).",
