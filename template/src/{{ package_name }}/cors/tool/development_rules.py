@@ -26,7 +26,7 @@ from .. import RELEASE
 from ..app import APP_RULES, others_may_call, routes_in
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS
-from ..findings import ConfigurationError, Waiver, errors_among
+from ..findings import ConfigurationError, Waiver, errors_among, shown
 from ..policy import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -461,60 +461,70 @@ def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
 
 # --- What other programs read of a dotenv file -------------------------------------------------
 
-# A line that python-dotenv, a shell, Docker, systemd and Kubernetes read alike. An assignment of a
-# shell expands a ~ at its beginning and after a colon.
+# A line that python-dotenv, a shell, Docker, systemd and Kubernetes read alike. In an assignment, a
+# shell expands a ~ at the beginning and after a colon.
 PLAIN_LINE = re.compile(r"[A-Za-z_]\w*=(?!~)((?!:~)[\w.,:/@%+=!*?\[\]{}^#~-])*")
-# Other lines, and what is read otherwise; the first that fits is said.
+# What is read otherwise of a line that is not plain. The first pattern that fits counts.
 READ_OTHERWISE: Mapping[str, str] = {
-    r"export\s": "begins with export, which only a shell and python-dotenv read",
+    r"export\s": "begins with export, which only python-dotenv and a shell read",
     r"[^=]*\s=": "has a blank before the =, which only python-dotenv and systemd allow",
-    r"""[^=]*=\s*(".*"|'.*')\s*$""": "is in quotes, which Kubernetes takes for a part of the value",
-    r"[^=]*=(.*\s)?#": "has a comment after the value, which only python-dotenv and a shell leave out",
+    r"""[^=]*=\s*(".*"|'.*')\s*$""": "is in quotes, which Kubernetes adds to the value",
+    r"[^=]*=(.*\s)?#": "has a comment after the value, which Docker and others add to it",
     r"""[^=]*=.*["'\\]""": "has quotes or a \\, which a shell takes out",
     r"[^=]*=.*\s": "has a blank in its value, where a shell begins a command",
+    "": "has a character in its value that means something to a shell",
 }
-SEVERAL_MEANINGS = "has a character in its value that a shell does not take for text"
 
 
 @BOOK.rule("CORS059", "W W W", waivable=True)
 def line_read_otherwise(subject: Subject) -> Iterator[Fault]:
     """A line that not every reader of dotenv files reads alike."""
     for file in subject.files:
-        name, data = file.path.name, file.path.read_bytes()
-        if data.startswith(BOM_UTF8):
-            reason = "begins with a byte order mark, which a shell and systemd read as text"
-            yield Fault(name, "", reason, "save it as UTF-8 without a byte order mark")
-        if b"\r" in data:
-            reason = "has the line endings of Windows, half of which a shell adds to each value"
-            yield Fault(name, "", reason, "save it with the line endings of Unix, LF")
-        lines = file.text.split("\n")
-        bindings = [each for each in file.bindings if each.key is not None]
-        ours = [is_of_policy(variable) for variable in file.variables]
-        for index, (variable, binding) in enumerate(zip(file.variables, bindings, strict=True)):
+        yield from bytes_read_otherwise(file.path)
+        lines = ["", *file.text.split("\n")]
+        bindings = (each for each in file.bindings if each.key is not None)
+        rows = [*zip(file.variables, bindings, strict=True)]
+        last = max((n for n, row in enumerate(rows, 1) if is_of_policy(row[0])), default=0)
+        for variable, binding in rows[:last]:
             line = binding.original.string.lstrip().rstrip("\n")
-            before = lines[int(variable.where.rpartition(":")[2]) - 2 :][:1]
-            if not ours[index]:
-                if is_open(line) and True in ours[index:]:
-                    reason = "leaves a quote open or ends in \\: to a shell, the next line is a part of it"
-                    yield Fault(
-                        variable.name, "", reason, "put the value in quotes", variable.where
-                    )
-            elif before and before[0].endswith("\\"):
-                reason = "is below a line that ends in \\, of which it is a part for older systemd"
-                yield Fault(variable.name, "", reason, "remove the \\", variable.where)
-            elif not PLAIN_LINE.fullmatch(line) and "$" not in line:
-                found = (text for form, text in READ_OTHERWISE.items() if re.match(form, line))
+            above = lines[int(variable.where.rpartition(":")[2]) - 1]
+            if not is_of_policy(variable):
+                reason = is_open(line) and "leaves a quote open or ends in \\, so a shell reads on"
+                fix = "put the value in quotes"
+            elif above.endswith("\\"):
+                reason = "is below a line that ends in \\, which older releases of systemd continue"
+                fix = "remove the \\"
+            else:
+                reason = not PLAIN_LINE.fullmatch(line) and read_otherwise(line)
                 fix = plain_form(f"{binding.key}", variable.value)
-                yield Fault(variable.name, "", next(found, SEVERAL_MEANINGS), fix, variable.where)
+            if reason:
+                yield Fault(variable.name, "", reason, fix, variable.where)
+
+
+def bytes_read_otherwise(file: Path) -> Iterator[Fault]:
+    """Find what an editor adds to a file and a shell takes for a part of its lines."""
+    data = file.read_bytes()
+    if data.startswith(BOM_UTF8):
+        reason = "begins with a byte order mark, which a shell and systemd read as text"
+        yield Fault(file.name, "", reason, "save it as UTF-8 without a byte order mark")
+    if b"\r" in data:
+        reason = "has the line endings of Windows, of which a shell adds one half to each value"
+        yield Fault(file.name, "", reason, "save it with the line endings of Unix, LF")
 
 
 def is_open(line: str) -> bool:
     """Whether a shell reads on after this line."""
     try:
-        split(line)
+        split(line, comments=True)
     except ValueError:
         return True
     return False
+
+
+def read_otherwise(line: str) -> str:
+    """Return what is read otherwise of a line; of a $, CORS043 says more."""
+    found = (text for form, text in READ_OTHERWISE.items() if re.match(form, line))
+    return "" if "$" in line else next(found)
 
 
 def plain_form(name: str, value: str) -> str:
@@ -522,7 +532,7 @@ def plain_form(name: str, value: str) -> str:
     plain = ",".join(items(value))
     if PLAIN_LINE.fullmatch(f"{name}={plain}") and items(plain) == items(value):
         return f"write {name}={shown(plain) if '@' in plain else plain}"
-    return "write it without that; no quotes are read alike by all"
+    return "choose another value, because no quotes are read alike by all"
 
 
 # --- Git --------------------------------------------------------------------------------------
