@@ -22,6 +22,12 @@ SUITE = TEMPLATE / "tests" / "cors"
 MARK = "# fmt: off\n"
 
 
+def rendered_name(path: Path) -> str:
+    """Return the path of a file of the template in a service, with * for the package's name."""
+    name = path.relative_to(TEMPLATE).as_posix().replace("{{ package_name }}", "*")
+    return re.sub(r"{%.*?%}", "", name).removesuffix(".jinja")
+
+
 def managed_files() -> list[Path]:
     """Return the files that an update replaces."""
     paths = (path for folder in (CODE, SUITE) for path in folder.rglob("*"))
@@ -31,9 +37,7 @@ def managed_files() -> list[Path]:
 def write_release_and_names() -> None:
     """Write the release into the code and its suite, and the managed files into the latter."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    paths = (path.relative_to(TEMPLATE).as_posix() for path in managed_files())
-    # With * for the package's name.
-    names = sorted(name.replace("{{ package_name }}", "*").removesuffix(".jinja") for name in paths)
+    names = sorted(map(rendered_name, managed_files()))
     managed = "\n".join(f'    "{name}",' for name in names)
     for path in (CODE / "__init__.py", SUITE / "__init__.py"):
         text = path.read_text(encoding="utf-8")
@@ -44,7 +48,7 @@ def write_release_and_names() -> None:
 
 def formatted(path: Path) -> str:
     """Return a managed Python file as ruff formats it, with the mark that keeps others away."""
-    ruff = ["ruff", "format", "--quiet", "--stdin-filename", str(path), "-"]
+    ruff = ["ruff", "format", "--quiet", "--stdin-filename", rendered_name(path), "-"]
     text = path.read_text(encoding="utf-8").removeprefix(MARK)
     done = subprocess.run(ruff, input=text, cwd=ROOT, check=True, capture_output=True, text=True)
     return MARK + done.stdout
@@ -58,7 +62,7 @@ def main() -> None:
         known_as_markdown(Console(file=file, width=10_000, color_system=None))
     write_release_and_names()
     for path in managed_files():
-        if path.suffix == ".py":
+        if rendered_name(path).endswith(".py"):
             path.write_text(formatted(path), encoding="utf-8")
 
 

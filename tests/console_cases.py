@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from real_browser import FETCH, SERVICE, Chromium
 from service.cors.tool.browser import Browser, Fetch, Outcome, Request, Response
-from suite.real_browser import FETCH, SERVICE, Chromium
 
 RECORD = Path(__file__).with_name("console_messages.json")
 

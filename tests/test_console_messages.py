@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from real_browser import Chromium, UnavailableError
 from service.cors.tool.browser import Reason, console_message
-from suite.real_browser import Chromium, UnavailableError
 
 from .console_cases import CASES, LENIENT, PAGE, RECORD, THROWN, Case, app, printed
 

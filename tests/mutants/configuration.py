@@ -91,7 +91,7 @@ def waivers_are_for(when: Callable[[Any, Any], bool]) -> Replacement:
 
 def waives(make: Callable[[Any], Any]) -> Replacement:
     """Replace what waivers make of a finding."""
-    return function("waivers", "waive", make)
+    return function("findings", "waive", make)
 
 
 def refuses_what_is_over(original: Any) -> Any:

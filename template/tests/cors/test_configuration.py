@@ -156,7 +156,7 @@ def checked(directory: Path, lines: str, days_left: int = 60) -> dict[str, str]:
     (directory / ".env.production").write_text(f"{closed}{lines}\n")
     rules = package_module("cors.tool.development_rules").ALL_RULES
     day = LAST_DAY - timedelta(days_left)
-    with only_dotenv(), patch.object(package_module("cors.waivers"), "today", lambda: day):
+    with only_dotenv(), patch.object(package_module("cors.findings"), "today", lambda: day):
         try:
             load("production", directory)
         except package_module("cors.findings").ConfigurationError as error:

@@ -1,0 +1,1 @@
+../../template/tests/cors/{% if browser_tests %}real_browser.py{% endif %}
