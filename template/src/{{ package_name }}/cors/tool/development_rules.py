@@ -492,7 +492,9 @@ def line_read_otherwise(subject: Subject) -> Iterator[Fault]:
                 reason = is_open(line) and "leaves a quote open or ends in \\, so a shell reads on"
                 fix = "put the value in quotes"
             elif above.startswith("#") and above.endswith("\\"):
-                reason = "is below a comment that ends in \\, which older releases of systemd continue"
+                reason = (
+                    "is below a comment that ends in \\, which older releases of systemd continue"
+                )
                 fix = "remove the \\"
             else:
                 reason = not PLAIN_LINE.fullmatch(line) and read_otherwise(line)
