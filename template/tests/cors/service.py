@@ -255,7 +255,8 @@ def refuse_broken_environment() -> None:
     try:
         import_module(main_module())
     except findings.ConfigurationError as error:
-        pytest.exit(str(error), returncode=1)
+        hint = "For the tests, set what your own settings require in tests/conftest.py."
+        pytest.exit(f"{error}\n{hint}" if "is required" in str(error) else str(error), returncode=1)
 
 
 # --- The service ------------------------------------------------------------------------------

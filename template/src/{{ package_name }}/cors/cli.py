@@ -15,6 +15,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
 from .app import APP_RULES, CORSFastAPI, has_provider
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
@@ -129,14 +132,21 @@ def not_created(error: BaseException) -> list[Finding]:
     Often the deployment alone has these values, and the policy needs none of them.
     """
     refused = error.findings if isinstance(error, ConfigurationError) else ()
-    missing = ", ".join(each.variable for each in refused if each.reason == NOT_SET)
-    others = [each for each in refused if each.reason != NOT_SET]
+    missing = [each.variable for each in refused if each.reason == NOT_SET]
+    others, text = [each for each in refused if each.reason != NOT_SET], str(error)
+    if isinstance(error, ValidationError):
+        # Its text shows values, and one of them may be a secret.
+        faults = {".".join([error.title, *map(str, f["loc"])]): f["msg"] for f in error.errors()}
+        text = "; ".join(f"{name}: {message}" for name, message in faults.items())
+        is_of_settings = error.title in (each.__name__ for each in BaseSettings.__subclasses__())
+        if is_of_settings and all(fault["type"] == "missing" for fault in error.errors()):
+            missing = [*faults]
     if refused and not missing:
         return others
-    reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}"
+    reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', text)}"
     fix = "make it work without the services it connects to, or check with --no-app"
     if missing:
-        reason = f"needs {missing}; not checked: routes, cookies and middleware"
+        reason = f"needs {', '.join(missing)}; not checked: routes, cookies and middleware"
         fix = "set it in the process environment or in a .local file, or check with --no-app"
     found = Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
     return [*others, replace(found, severity="warning") if missing else found]
