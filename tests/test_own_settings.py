@@ -1,4 +1,4 @@
-"""Settings of the owner's: the tools need the variables of the policy alone, and print no secret."""
+"""Settings of the owner's: the tools need the policy's variables alone, and print no secret."""
 
 import json
 import re
@@ -23,7 +23,7 @@ SET = {"DATABASE_URL": "sqlite://", "REDIS_URL": "redis://"}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A service whose settings require what only the deployment has. Shared: copy it to change it."""
+    """A service whose settings require what only the deployment has. Shared: do not change it."""
     folder = tmp_path_factory.mktemp("own") / "orders-api"
     project = render(folder, example("spa-cookies") | {"forge": "github"})
     append(project / "src" / "orders_api" / "settings.py", FIELDS)
