@@ -10,13 +10,11 @@ import textwrap
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings
 
 from .app import APP_RULES, CORSFastAPI, has_provider
 from .findings import ConfigurationError, Finding, counted, errors_among
@@ -87,9 +85,12 @@ def examine(
     `with_app` also creates the application, for the rules that look at routes and middleware.
     """
     try:
-        sources = replace(find_sources(name, directory), declared=declared_by_owner())
+        sources = find_sources(name, directory)
     except ConfigurationError as error:
         return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
+    with suppress(Exception, ConfigurationError):
+        # So that CORS030 knows the variables that the owner's settings declare.
+        import_module(f"{PACKAGE}.settings")
     settings, findings = read_settings(CORSSettings, sources)
     policy = settings.as_policy() if settings else None
     if policy is None:
@@ -117,15 +118,6 @@ def is_report_mode(found: Finding) -> bool:
     return (found.rule, found.value, found.until) == ("CORS040", "report", "")
 
 
-def declared_by_owner() -> frozenset[str]:
-    """Return the variables of the owner's settings; none where these cannot be imported."""
-    try:
-        fields = import_module(f"{PACKAGE}.settings").Settings.model_fields
-    except (Exception, ConfigurationError):
-        return frozenset()
-    return frozenset(map(str.upper, fields))
-
-
 def not_created(error: BaseException) -> list[Finding]:
     """Return why an app cannot be created. Settings of the owner's that lack a value are no error.
 
@@ -133,17 +125,12 @@ def not_created(error: BaseException) -> list[Finding]:
     """
     refused = error.findings if isinstance(error, ConfigurationError) else ()
     missing = [each.variable for each in refused if each.reason == NOT_SET]
-    others, text = [each for each in refused if each.reason != NOT_SET], str(error)
-    if isinstance(error, ValidationError):
-        # Its text shows values, and one of them may be a secret.
-        faults = {".".join([error.title, *map(str, f["loc"])]): f["msg"] for f in error.errors()}
-        text = "; ".join(f"{name}: {message}" for name, message in faults.items())
-        is_of_settings = error.title in (each.__name__ for each in BaseSettings.__subclasses__())
-        if is_of_settings and all(fault["type"] == "missing" for fault in error.errors()):
-            missing = [*faults]
+    others = [each for each in refused if each.reason != NOT_SET]
     if refused and not missing:
         return others
-    reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', text)}"
+    # The lines below the first one show values, if pydantic wrote them.
+    text = USER_INFO.sub("://***@", str(error).partition("\n")[0])
+    reason = f"raised {type(error).__name__}: {text}"
     fix = "make it work without the services it connects to, or check with --no-app"
     if missing:
         reason = f"needs {', '.join(missing)}; not checked: routes, cookies and middleware"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from pydantic_settings import BaseSettings
+
 from . import fetch_standard
 from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
 from .origin import Origin, Pattern, own_app_origin
@@ -563,7 +565,7 @@ BOOK += [
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
     """An unknown CORS_ variable."""
     ours = {letters(name) for name in FIELDS}
-    known = FIELDS.keys() | (subject.sources.declared if subject.sources else set())
+    known = declared(BaseSettings)
     for name, variable in subject.variables.items():
         # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
         if name in known or name.startswith("CORS_REQUIRE_"):
@@ -587,6 +589,12 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         yield Fault(name, "", reason, fix, variable.where)
 
 
+def declared(settings: type[BaseSettings]) -> set[str]:
+    """Return the variables of settings and all their subclasses: the owner may have some, too."""
+    below = (declared(each) for each in settings.__subclasses__())
+    return {*map(str.upper, settings.model_fields)}.union(*below)
+
+
 def letters(name: str) -> str:
     """Return only the letters and digits of a name."""
     return re.sub(r"[^A-Z0-9]", "", name)
@@ -606,21 +614,18 @@ def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
 @BOOK.rule("CORS060", "W W W")
 def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
     """Something else contradicts ENVIRONMENT."""
-    environment, given = subject.policy.environment, process_variable("ENVIRONMENT")
+    given = process_variable("ENVIRONMENT")
     # Of an environment that this process does not serve, its variables say nothing.
-    if environment != (given or "development").strip():
+    if subject.policy.environment != (given or "development").strip():
         return
     other = subject.variables.get("FASTAPI_ENV")
     if other and other.value and strictness_of(other.value) != subject.policy.strictness:
         reason = f"contradicts ENVIRONMENT, which is {given or 'not set (development is used)'}"
         fix = "set both alike, or unset FASTAPI_ENV; ENVIRONMENT selects the policy"
         yield Fault(other.name, other.value, reason, fix, other.where)
-    options = ("--proxy-headers", "--forwarded-allow-ips")
-    if given is None and (
-        process_variable("FORWARDED_ALLOW_IPS") or any(a.startswith(options) for a in sys.argv)
-    ):
-        reason = "is not set, so the policy is that of development, though the server is told to "
-        reason += "trust a proxy, as deployed ones are"
+    options = re.search("--proxy-headers|--forwarded-allow-ips", " ".join(sys.argv))
+    if given is None and (options or process_variable("FORWARDED_ALLOW_IPS")):
+        reason = "is not set, so the policy is development's, though the server trusts a proxy"
         fix = "set ENVIRONMENT=production, or ENVIRONMENT=development if that is meant"
         yield Fault("ENVIRONMENT", "", reason, fix, PROCESS)
 

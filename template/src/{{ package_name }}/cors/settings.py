@@ -3,7 +3,6 @@
 
 import logging
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -114,7 +113,6 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
     The settings are None where a variable could not be read. The other variables are audited all
     the same, so that one typo does not hide the next.
     """
-    sources = replace(sources, declared=sources.declared | {*map(str.upper, cls.model_fields)})
     adds_variables = cls.model_fields.keys() != CORSSettings.model_fields.keys()
     files = [file.path for file in sources.files] if adds_variables else None
     try:

@@ -66,13 +66,11 @@ class Sources:
     """What one environment is read from.
 
     `variables` holds each variable by its upper-case name, as the source that wins has it.
-    `declared` names those that settings declare, the owner's among them.
     """
 
     environment: str
     directory: Path
     files: tuple[DotenvFile, ...]
-    declared: frozenset[str] = frozenset()
 
     @cached_property
     def variables(self) -> Mapping[str, Variable]:
@@ -147,12 +145,9 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     """Find and read what an environment is read from.
 
     Without `environment`, the variable ENVIRONMENT decides. If that is not set, it is development,
-    but only if `.env.development` exists: an image without that file does not start, instead of
-    serving production with the policy of development. `directory` defaults to the working
-    directory.
-
-    Raises ConfigurationError (CORS031) for an environment that nothing describes, for an
-    ENVIRONMENT that is set to nothing, and for files that cannot be read.
+    but only if `.env.development` exists: an image without that file must not serve production with
+    the policy of development. `directory` defaults to the working directory. Raises
+    ConfigurationError (CORS031) if nothing describes the environment, or a file cannot be read.
     """
     directory = directory or Path.cwd()
     given = process_variable("ENVIRONMENT")
