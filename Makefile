@@ -7,11 +7,12 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export UV_PYTHON_DOWNLOADS ?= never
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help new test check docs copier-versions copier-floor bench screenshots clean
+.PHONY: help new fleet test check docs copier-versions copier-floor bench screenshots clean
 
 help:
 	@echo "make new DEST=../orders-api                                   a new service, asking the questions"
 	@echo "make new DEST=../orders-api ANSWERS=examples/spa-cookies.yml  the same without asking"
+	@echo "make fleet SERVICES='../services/*'                           a team's services in a table"
 	@echo "make test    everything that is promised, proven"
 	@echo "make check   ruff and mypy, for the template and for what it renders"
 	@echo "make docs    what is made from code; it also formats the managed files"
@@ -21,6 +22,9 @@ help:
 
 new: $(VENV)/.new
 	@$(BIN)/python hooks/new.py "$(DEST)" "$(ANSWERS)"
+
+fleet: $(VENV)/.service
+	@$(BIN)/python hooks/fleet.py $(if $(FORMAT),--format $(FORMAT)) $(SERVICES)
 
 test: check
 	$(BIN)/python -m pytest -n auto --dist worksteal
@@ -44,6 +48,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/scaffold.py
+	$(BIN)/python benchmarks/fleet.py
 
 screenshots: $(VENV)/.test
 	$(BIN)/python -m tests.screenshots
@@ -60,6 +65,11 @@ $(VENV)/.new: $(VENV)/.uv pyproject.toml
 	@$(UV) --group new
 	@touch $@
 
+# What reads or asks services needs the packages of one.
+$(VENV)/.service: $(VENV)/.new pyproject.toml
+	@$(UV) --group service
+	@touch $@
+
 $(VENV)/.test: $(VENV)/.uv pyproject.toml
 	@$(UV) --group test
-	@touch $(VENV)/.new $@
+	@touch $(VENV)/.new $(VENV)/.service $@

@@ -399,6 +399,22 @@ QUESTIONS = (
         ("  CORS_GUARD_EXEMPT_PATHS=/auth/callback,/auth/other\n",),
     ),
     Case(
+        "a form at a final slash too many is not made exempt there",
+        ("https://appleid.apple.com", "POST", "/session/", *PRODUCTION),
+        1,
+        ("The app's route is /session: with a final slash, it is another path.",),
+        ("CORS_GUARD_EXEMPT_PATHS=",),
+    ),
+    Case(
+        "a change that cors check warns of comes with the warning",
+        (APP, "POST", "/items", "-H", "X-HTTP-Method-Override", *PRODUCTION),
+        1,
+        (
+            "  CORS_ALLOW_HEADERS=Content-Type,X-HTTP-Method-Override\n",
+            "`cors check` then warns, CORS020: `X-HTTP-Method-Override` lets a POST act as",
+        ),
+    ),
+    Case(
         "a guard that only reports lets a write run, and the output says so",
         ("https://evil.net", "POST", "/items", "-e", "reporting"),
         1,
@@ -505,6 +521,10 @@ def firefox(reason: str) -> str:
     )
 
 
+# What stands for the rest of a long value.
+CUT = rf"{'x' * 100}…\x20(400\x20characters)"
+
+
 def refusal(kind: str, origin: str, method: str, reason: str = "origin") -> str:
     return (
         f"2026-11-24 12:00:01,250 WARNING explained_api.cors: CORS refused kind={kind} "
@@ -537,6 +557,32 @@ MESSAGES = (
         ("-m", refusal("request", "https://evil.net", "GET"), *PRODUCTION),
         1,
         ("If https://evil.net is not a front end of yours, change nothing",),
+    ),
+    Case(
+        "header names that the log cuts off are asked for",
+        ("-m", refusal("preflight", APP, "PUT", rf"header missing=x-a,{CUT}"), *PRODUCTION),
+        1,
+        ("The message does not name the header: add it, as in cors explain", "-H X-NAME"),
+        ("The policy of production allows",),
+    ),
+    Case(
+        "a method that no browser sends is read",
+        ("-m", refusal("preflight", APP, r"x\x27y", r"method missing=x\x27y"), *PRODUCTION),
+        1,
+        ("The method is not allowed.", "does not name the method"),
+    ),
+    Case(
+        "an odd method of another site is read",
+        ("-m", refusal("preflight", "https://evil.net", r"x\x27y"), *PRODUCTION),
+        1,
+        ("The response does not allow the page's origin.",),
+    ),
+    Case(
+        "an origin that is cut off is not asked for in an empty sentence",
+        ("-m", refusal("request", f"https://{CUT}", "GET"), *PRODUCTION),
+        1,
+        ("The policy was not asked: no browser sends such an origin",),
+        ("does not name",),
     ),
     Case(
         "a handshake in the log is explained as a WebSocket",

@@ -79,11 +79,21 @@ def test_a_wrapper_is_refused_wherever_it_is(project: Path, place: str) -> None:
     checked = check(project)
     assert checked.returncode == 1, checked.stdout + checked.stderr
     assert "CORS034 error: app: `ASGIApp` is not a CORSFastAPI" in checked.stdout
+    assert "the service starts, but the check fails (1 error, 0 warnings)" in checked.stdout
     assert "app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None))" in checked.stdout
     suite = run_suite(project, "tests/cors/test_configuration.py", "-k", "no_rule or follows", "-x")
     assert suite.returncode == 1, suite.stdout
     assert "CORS034" in suite.stdout + suite.stderr
     assert "TypeError" not in suite.stdout + suite.stderr
+
+
+def test_explain_says_that_a_wrapper_may_answer_by_itself(project: Path) -> None:
+    file, entrypoint = PLACES["in the package"]
+    serve(project, file, WRAPPED, entrypoint)
+    command = ("explain", "https://app.acme.com", "GET", "/items", "-e", "production")
+    explained = run(project, "python", "-m", "orders_api.cors", *command)
+    assert explained.returncode == 0, explained.stdout + explained.stderr
+    assert "ASGIApp wraps the app, and may answer without the policy (CORS034)" in explained.stdout
 
 
 def test_the_app_itself_may_be_served_from_outside_of_the_package(project: Path) -> None:

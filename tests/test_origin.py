@@ -508,6 +508,21 @@ def test_shown_is_short() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://u:hunter2@a.com,https://v:hunter3@b.com", "https://***@b.com"),
+        ("u:hunter2@a.com,https://v:hunter3@b.com", "***@b.com"),
+        ("https://a.com,https://v:hunter3@b.com", "https://a.com,https://***@b.com"),
+        ("https://a.com/@me,https://v:hunter3@b.com", "https://***@b.com"),
+        ("https://u:hunter@2@a.com", "https://***@a.com"),
+        ("https://u:hunt/er2@a.com", "https://***@a.com"),
+    ],
+)
+def test_no_password_of_a_list_is_shown(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
     ("host", "site"),
     [
         ("app.acme.com", "acme.com"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -261,6 +263,19 @@ async def answers_with_a_row(origin: Origin) -> bool:
     return (True,)  # type: ignore[return-value]
 
 
+async def exits(origin: Origin) -> bool:
+    raise SystemExit(3)
+
+
+async def cleans_up_for_long(origin: Origin) -> bool:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        # A driver that rolls back on a dead connection.
+        await asyncio.sleep(30)
+    return True
+
+
 FAILING: dict[Callable[[Origin], Awaitable[bool]], str] = {
     raises: "ConnectionError",
     is_cancelled: "CancelledError",
@@ -268,6 +283,8 @@ FAILING: dict[Callable[[Origin], Awaitable[bool]], str] = {
     ignores_that_it_is_late: "TimeoutError",
     blocks_the_loop: "TimeoutError",
     answers_with_a_row: "TypeError",
+    exits: "SystemExit",
+    cleans_up_for_long: "TimeoutError",
 }
 
 
@@ -321,6 +338,43 @@ def test_what_a_provider_refuses_leaves_a_trace(log: Log) -> None:
     assert "origin_provider does not allow it" in line
 
 
+def test_an_endless_question_is_asked_once(clock: Clock) -> None:
+    asked: list[str] = []
+
+    async def provider(origin: Origin) -> bool:
+        asked.append(str(origin))
+        return await cleans_up_for_long(origin)
+
+    asking = OriginProvider(provider, timeout=0.01)
+    site = providers.https_origin(TENANT.encode())
+    assert site is not None
+
+    async def run() -> list[providers.Answer]:
+        return [await asking.answer(site) for _ in range(3)]
+
+    assert asyncio.run(run()) == [providers.Answer(False, "TimeoutError")] * 3
+    assert asked == [TENANT]
+
+
+def test_several_threads_may_forget_at_once() -> None:
+    """A server may run an event loop in each of several threads."""
+    remembered = providers.Remembered(10, 60)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            for done in [threads.submit(fill, remembered, each) for each in b"abcd"]:
+                done.result()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(remembered) == 10
+
+
+def fill(remembered: providers.Remembered, name: int) -> None:
+    for number in range(10_000):
+        remembered.add(b"https://%d%d.acme.com" % (name, number))
+
+
 # --- Mistakes ---------------------------------------------------------------------------------
 
 
@@ -328,6 +382,14 @@ def test_what_a_provider_refuses_leaves_a_trace(log: Log) -> None:
 def test_a_provider_that_is_not_async_is_refused(provider: Any) -> None:
     with pytest.raises(TypeError, match="origin_provider is not an async function"):
         CORSFastAPI(cors=CORSPolicy(environment="production"), origin_provider=provider)
+
+
+def test_a_provider_that_counts_as_empty_is_asked() -> None:
+    class Empty(Tenants):
+        def __len__(self) -> int:
+            return 0
+
+    assert request(strict(Empty(TENANT)), headers={"origin": TENANT}).cors
 
 
 def test_overriding_is_allowed_origin_names_origin_provider() -> None:

@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -284,6 +285,19 @@ def test_a_line_stays_one_line_whatever_is_sent(odd: str, log: Log) -> None:
             assert " " not in text
 
 
+@pytest.mark.parametrize("quote", "'\"`$")
+def test_a_line_can_be_pasted_into_a_shell(quote: str, log: Log) -> None:
+    """`cors explain --message '…'`: a quote would end the text, and the rest would run."""
+    app = strict()
+    odd = f"x{quote};id;{quote}"
+    request(app, headers={"origin": f"https://{odd}"})
+    request(app, path=f"/{odd}", headers={"origin": STRANGER})
+    preflight(app, APP, odd, f"x-{odd}")
+    lines = log.lines()
+    assert len(lines) == 3
+    assert not any(quote in line for line in lines)
+
+
 def test_endless_values_are_cut(log: Log) -> None:
     endless = "a" * 60_000
     app = strict()
@@ -388,11 +402,26 @@ def test_an_exception_of_on_refusal_changes_no_response(log: Log) -> None:
     assert "on_refusal" in failures[0].getMessage()
 
 
-def test_an_async_on_refusal_is_refused() -> None:
-    async def count(refusal: Refusal) -> None: ...
+def test_on_refusal_cannot_stop_the_server(log: Log) -> None:
+    def leave(refusal: Refusal) -> None:
+        raise SystemExit("no configuration for the metrics")
 
+    assert request(strict(on_refusal=leave), "POST", headers=CROSS_SITE).status == 403
+
+
+async def count(refusal: Refusal) -> None: ...
+
+
+class Counter:
+    async def __call__(self, refusal: Refusal) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "counter", [count, Counter(), partial(count)], ids=["function", "object", "partial"]
+)
+def test_an_async_on_refusal_is_refused(counter: Callable[[Refusal], object]) -> None:
     with pytest.raises(TypeError, match="on_refusal is an async function"):
-        strict(on_refusal=count)
+        strict(on_refusal=counter)
 
 
 # --- CORSFastAPI --------------------------------------------------------------------------------
@@ -468,6 +497,39 @@ def test_explain_reads_the_line(name: str, log: Log) -> None:
     assert (found.method, found.url) == (fields["method"], fields["path"])
     headers = fields.get("missing", "").split(",")["method" in fields["reason"] :]
     assert (found.header or "").split(",") == (headers or [""])
+
+
+HEADERS = (
+    "x-datadog-origin,x-datadog-parent-id,x-datadog-sampling-priority,x-datadog-trace-id,"
+    "traceparent,tracestate,x-acme-correlation-id,x-acme-client-version"
+)
+
+
+def test_explain_reads_all_headers_of_a_monitoring_tool(log: Log) -> None:
+    preflight(strict(), APP, "GET", HEADERS)
+    (line,) = log.lines()
+    (found,) = read_console(line)
+    assert found.header == HEADERS
+
+
+ODD = ["x'y", "x`y", "$x", "x" * 300, "*"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_explain_reads_what_no_browser_sends(odd: str, log: Log) -> None:
+    app = strict()
+    preflight(app, APP, odd)
+    preflight(app, APP, "PUT", f"x-a,{odd}")
+    preflight(app, STRANGER, odd)
+    request(app, "POST", odd, headers=CROSS_SITE)
+    request(app, odd, headers=CROSS_SITE)
+    request(app, headers={"origin": f"https://{odd}"})
+    handshake(app, {"origin": STRANGER}, odd)
+    request(app, path="", headers={"origin": f"{APP}:8443"})
+    lines = log.lines()
+    causes = [[each.message.cause for each in read_console(line)] for line in lines]
+    write, origin = ["write"], ["origin"]
+    assert causes == [["method"], ["header"], origin, write, origin, ["websocket"], origin], lines
 
 
 # --- docs/metrics.md ----------------------------------------------------------------------------

@@ -735,7 +735,7 @@ TRACES = [
     ),
     Fault(
         "control characters reach the log",
-        function("refusals", "visible", lambda original: lambda text: text),
+        function("refusals", "visible", lambda original: lambda text, *_: text),
         f"{FLOOD}: .*control characters",
     ),
     Fault("an exception of on_refusal changes the response", records(calls_unguarded), FLOOD),

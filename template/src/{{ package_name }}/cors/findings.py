@@ -29,17 +29,19 @@ Severity = Literal["error", "warning", "accepted"]
 LONGEST_SHOWN = 100
 
 
-def shown(text: str) -> str:
+def shown(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return `text` as messages show it: one line, escaped, cut, without user name and password."""
     before, at, after = text.rpartition("@")
     if at:
-        scheme, slashes, user = before.rpartition("://")
+        # More than one item of a list may have a user name: from the first to the last.
+        scheme, slashes, _ = text.partition("@")[0].rpartition("://")
+        user = before.removeprefix(scheme + slashes)
         # A slash ends the host, unless a password has one in it.
         if "/" not in user or ":" in user:
             text = f"{scheme}{slashes}***@{after}"
     visible = text if text.isprintable() else repr(text)[1:-1]
-    if len(visible) > LONGEST_SHOWN:
-        return f"{visible[:LONGEST_SHOWN]}… ({len(text):,} characters)"
+    if len(visible) > longest:
+        return f"{visible[:longest]}… ({len(text):,} characters)"
     return visible
 
 

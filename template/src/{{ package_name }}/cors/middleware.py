@@ -34,7 +34,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
 from .provider import Ask, OriginProvider, https_origin
-from .refusals import NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
+from .refusals import LONGEST_MISSING, NOT_LISTED, FindNearMiss, OnRefusal, Trace, Why, visible
 
 if TYPE_CHECKING:
     from .app import CORSFastAPI as CORSFastAPI
@@ -190,7 +190,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.report_writes = report_writes
         self.guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
         self.describe_stranger = describe_stranger
-        if origin_provider and not isinstance(origin_provider, OriginProvider):
+        if origin_provider is not None and not isinstance(origin_provider, OriginProvider):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
         self.provider_credentials = provider_credentials and allow_credentials
@@ -436,8 +436,8 @@ class StrictCORSMiddleware(CORSMiddleware):
         if self._mirrors_headers and _requested_names([requested]):
             names = []
         is_method = method not in self._listed_methods
-        missing = visible(b",".join([method, *names] if is_method else names).decode("latin-1"))
-        return ("method" if is_method else "header"), missing
+        missing = b",".join([method, *names] if is_method else names).decode("latin-1")
+        return ("method" if is_method else "header"), visible(missing, LONGEST_MISSING)
 
     def _may_write(self, scope: Scope, found: Found) -> bool:
         """Tell whether an unsafe request that no allowed origin sent may reach the app.

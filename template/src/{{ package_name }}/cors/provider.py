@@ -6,14 +6,14 @@ remembered, so that most requests ask nothing. Without an answer, an origin is n
 """
 
 import asyncio
-import inspect
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import NamedTuple
 
 from .origin import LONGEST_HOST, Origin, exact
-from .refusals import INTERVAL
+from .refusals import INTERVAL, is_async
 
 # Scheme, host and port.
 LONGEST_ORIGIN = LONGEST_HOST + len("https://:65535")
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 YES, NO = Answer(True), Answer(False)
 
 
-class Remembered(dict[bytes, float]):
+class Remembered(OrderedDict[bytes, float]):
     """Until when each origin is remembered. Past `size`, the one added first is forgotten."""
 
     def __init__(self, size: int, seconds: float) -> None:
@@ -43,7 +43,7 @@ class Remembered(dict[bytes, float]):
         self.pop(origin, None)
         self[origin] = monotonic() + self._seconds
         if len(self) > self._size:
-            del self[next(iter(self))]
+            self.popitem(last=False)
 
 
 class OriginProvider:
@@ -64,8 +64,7 @@ class OriginProvider:
         no_size: int = 1_000,
         no_seconds: float = 10,
     ) -> None:
-        # An object with an async `__call__` is async, too.
-        if not any(map(inspect.iscoroutinefunction, (ask, type(ask).__call__))):
+        if not is_async(ask):
             raise TypeError("origin_provider is not an async function: write async def.")
         self._ask, self._timeout = ask, timeout
         self._yes, self._no = Remembered(yes_size, yes_seconds), Remembered(no_size, no_seconds)
@@ -85,15 +84,16 @@ class OriginProvider:
 
         It goes on if one of them is cancelled, such as by a client that hangs up.
         """
-        loop = asyncio.get_running_loop()
-        key = (loop, origin)
+        key = (asyncio.get_running_loop(), origin)
         if key not in self._questions:
-            self._questions[key] = loop.create_task(self._question(origin))
+            self._questions[key] = asyncio.create_task(self._question(origin))
             self._questions[key].add_done_callback(lambda _: self._questions.pop(key))
         question = self._questions[key]
-        # Unlike `await question`, this neither cancels it nor raises what it raises.
-        await asyncio.wait({question})
-        return Answer(False, "CancelledError") if question.cancelled() else question.result()
+        # Unlike `await question`, this does not cancel it. It may be late with cleaning up, too.
+        done, _ = await asyncio.wait({question}, timeout=1.1 * self._timeout)
+        if not done or question.cancelled():
+            return Answer(False, "CancelledError" if done else "TimeoutError")
+        return question.result()
 
     async def _question(self, origin: Origin) -> Answer:
         """Call the provider, and remember its answer."""
@@ -107,7 +107,7 @@ class OriginProvider:
             # A row, a count or a mock may be true without anybody having said yes.
             if not isinstance(is_yes, bool):
                 raise TypeError(f"origin_provider returned {type(is_yes).__name__}, not a bool")
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # A trace has no traceback.
             if monotonic() >= self._next_report:
                 self._next_report = monotonic() + INTERVAL

@@ -7,15 +7,16 @@ leaves a line in the log, as often as no flood of requests can abuse, and may be
 
 import inspect
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from starlette.types import Scope
 
-from .findings import shown
+from .findings import LONGEST_SHOWN, shown
 from .origin_errors import NearMiss
 
 Kind = Literal["request", "preflight", "write", "reported-write", "handshake"]
@@ -28,7 +29,9 @@ INTERVAL = 60
 # So many lines are remembered. While they are, other refusals get none.
 REMEMBERED_LINES = 256
 # What is longer is cut. Browsers send less.
-LONGEST_ORIGIN, LONGEST_PATH = 300, 200
+LONGEST_ORIGIN, LONGEST_PATH, LONGEST_MISSING = 300, 200, 250
+# What would end a word in a shell that a line is pasted into, even in quotes.
+UNSAFE = re.compile("[ '\"`$]")
 
 NOT_LISTED: Why = ("origin", "")
 
@@ -93,7 +96,7 @@ class Trace:
     """
 
     def __init__(self, on_refusal: OnRefusal | None, near_miss: FindNearMiss | None) -> None:
-        if inspect.iscoroutinefunction(on_refusal):
+        if is_async(on_refusal):
             raise TypeError("on_refusal is an async function, which nothing awaits: write def.")
         self._on_refusal = on_refusal
         self._near_miss = near_miss
@@ -138,7 +141,7 @@ class Trace:
             kind=kind,
             origin=visible(text) or "-",
             method=visible(method.decode("latin-1") or scope.get("method", "GET")),
-            path=quote(scope["path"], safe="/:@,+=~", errors="replace")[:LONGEST_PATH],
+            path=quote(scope["path"], safe="/:@,+=~", errors="replace")[:LONGEST_PATH] or "/",
             reason=reason,
             missing=missing,
         )
@@ -147,7 +150,7 @@ class Trace:
         if self._on_refusal is not None:
             try:
                 self._on_refusal(refusal)
-            except Exception:
+            except (Exception, SystemExit):
                 if not self._has_failed:
                     logger.exception("on_refusal failed. It is called again, but not logged again.")
                 self._has_failed = True
@@ -167,8 +170,7 @@ class Trace:
         """Write the line of a refusal that stands for `count` of them."""
         is_asked = refusal.reason in ("origin", "provider")
         near = self._near_miss(origin) if self._near_miss and is_asked else None
-        fields: dict[str, Any] = asdict(refusal)
-        fields |= {"near": str(near.allowed) if near else "", "count": count}
+        fields = asdict(refusal) | {"near": str(near.allowed) if near else "", "count": count}
         text = " ".join(f"{name}={value}" for name, value in fields.items() if value != "")
         hint = f" ({shown(near.difference)})" if near else ""
         extra = {f"cors_{name}": value for name, value in fields.items()}
@@ -177,6 +179,11 @@ class Trace:
         logger.warning("CORS %s %s: %s", verb, text, why, extra=extra)
 
 
-def visible(text: str) -> str:
+def visible(text: str, longest: int = LONGEST_SHOWN) -> str:
     """Return what a client sent as one word: escaped, cut, without user name and password."""
-    return shown(text).replace(" ", r"\x20")
+    return UNSAFE.sub(lambda found: rf"\x{ord(found[0]):x}", shown(text, longest))
+
+
+def is_async(function: object) -> bool:
+    """Whether it has to be awaited: an async function, or an object with an async `__call__`."""
+    return any(map(inspect.iscoroutinefunction, (function, type(function).__call__)))

@@ -48,14 +48,12 @@ class Subject:
     """What is judged: a policy, what it was read from, and the app that it protects.
 
     `sources` is None for settings made in code, `app` where only settings are known: the rules that
-    need them then find nothing. `unread` names the variables whose text could not be read, so that
-    their default is not judged in its place.
+    need them then find nothing.
     """
 
     policy: CORSPolicy
     sources: Sources | None = None
     app: object | None = None
-    unread: frozenset[str] = frozenset()
 
     @cached_property
     def variables(self) -> Mapping[str, Variable]:
@@ -416,7 +414,8 @@ def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
     """A wildcard among methods or request headers."""
     for variable, example in wildcards(subject):
         if variable != EXPOSED_HEADERS and not subject.policy.allow_credentials:
-            yield Fault(variable, "*", "allows whatever is asked", f"list what is used: {example}")
+            # Without a value, so that a waiver has to name the variable: both lists may hold `*`.
+            yield Fault(variable, "", "holds `*`: all that is asked for", f"list names: {example}")
 
 
 @BOOK.rule("CORS022", "E E E")
@@ -467,15 +466,6 @@ def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
     if CHROMIUM_MAX_AGE < subject.policy.max_age <= LONGEST_MAX_AGE:
         reason = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium keeps"
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
-
-
-@BOOK.rule("CORS028", "W W W", waivable=True)
-def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
-    """Credentials that nobody can use."""
-    nobody = not subject.policy.allow_origins and ORIGINS not in subject.unread
-    if subject.policy.allow_credentials and nobody:
-        reason = "allows credentials, but no origin may call"
-        yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
 @BOOK.rule("CORS040", "W E E", waivable=True)
@@ -635,7 +625,7 @@ def unresolved_conflict(subject: Subject) -> Iterator[Fault]:
     """Merge markers in a dotenv file, or a .rej file beside it."""
     for file in subject.files:
         name = file.path.name
-        for number, line in enumerate(file.text.splitlines(), start=1):
+        for number, line in enumerate(file.text.split("\n"), start=1):
             if MERGE_MARKER.match(line):
                 reason = "is a merge marker that an update left"
                 fix = "keep the lines you want and delete the markers"

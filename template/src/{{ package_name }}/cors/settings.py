@@ -125,10 +125,9 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
         fields = CORSSettings.model_fields
         defaults = {name: fields[name].default for name in unread & fields.keys()}
         readable = CORSSettings(_env_file=None, **(texts_of(sources) | defaults)).as_policy()
-        subject = Subject(readable, sources, unread=frozenset(map(str.upper, unread)))
         # To pydantic, a value that is neither a bool nor `report` is two faults.
         found = dict.fromkeys(unreadable(fault, sources) for fault in faults)
-        return None, [*found, *audit(subject)]
+        return None, [*found, *audit(Subject(readable, sources))]
     return settings, [*audit(Subject(settings.as_policy(), sources))]
 
 

@@ -91,7 +91,6 @@ def process_variable(name: str) -> str | None:
 
 def read_file(path: Path) -> DotenvFile:
     """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
-    fix = "save it as UTF-8 text that the service's user may read"
     try:
         # Asked first, because opening a FIFO waits for another process.
         kind = S_IFMT(path.stat().st_mode)
@@ -99,13 +98,13 @@ def read_file(path: Path) -> DotenvFile:
             text = path.read_text(encoding=ENCODING)
             return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
         reason = f"is {OTHER_KINDS.get(kind, 'a device')} in the place of a file"
-        fix = "put the file there, or remove it; Docker makes a directory for a missing bind mount"
     except UnicodeDecodeError:
         reason = "is not UTF-8 text"
     except FileNotFoundError:
-        reason, fix = "is a link to a file that does not exist", "put the file there, or remove it"
+        reason = "is a link to a file that does not exist"
     except OSError as error:
         reason = f"cannot be read ({error.strerror})"
+    fix = "put UTF-8 text there that the service's user may read, or remove it"
     raise refused_environment(path.name, path.name, reason, fix)
 
 

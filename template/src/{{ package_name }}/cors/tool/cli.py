@@ -10,6 +10,7 @@ import typer
 from ..cli import examine
 from ..findings import errors_among
 from ..refusals import logger as refusals_log
+from ..settings import log as settings_log
 from ..sources import environments
 from . import show as printing
 from .development_rules import ALL_RULES, said_once
@@ -31,8 +32,8 @@ app = typer.Typer(
 
 @app.callback()
 def begin() -> None:
-    # The commands put their own questions to the policy. What it refuses them is in their answers.
-    refusals_log.disabled = True
+    # What a start logs, and what the policy refuses the commands' own questions, is in the answers.
+    settings_log.disabled = refusals_log.disabled = True
 
 
 EnvironmentName = Annotated[

@@ -21,9 +21,10 @@ from typing import Any, NamedTuple
 import yaml
 from fastapi.params import Form
 from starlette.routing import Mount, WebSocketRoute, compile_path
+from starlette.staticfiles import StaticFiles
 
 from .. import RELEASE
-from ..app import APP_RULES, others_may_call, routes_in
+from ..app import APP_RULES, has_provider, others_may_call, routes_in
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS
 from ..findings import ConfigurationError, Waiver, errors_among, shown
@@ -66,6 +67,20 @@ def app_routes(app: object) -> Iterator[AppRoute]:
         if isinstance(route, WebSocketRoute):
             methods = frozenset()
         yield AppRoute(path, methods, route.endpoint, getattr(route, "dependant", None))
+
+
+# --- Credentials ------------------------------------------------------------------------------
+
+
+@BOOK.rule("CORS028", "W W W", waivable=True)
+def credentials_without_origins(subject: Subject) -> Iterator[Fault]:
+    """Credentials that nobody can use."""
+    app, policy = subject.app, subject.policy
+    # A provider may allow origins that no list has.
+    gets_them = policy.allow_origins or (has_provider(app) and app.cors.provider_credentials)
+    if app is not None and policy.allow_credentials and not gets_them:
+        reason = "allows credentials, but no origin gets them"
+        yield Fault(CREDENTIALS, "true", reason, f"write false, or list the origins in {ORIGINS}")
 
 
 # --- Cookies ----------------------------------------------------------------------------------
@@ -147,7 +162,7 @@ def exempt_path_without_route(subject: Subject) -> Iterator[Fault]:
     for path in subject.policy.guard_exempt_paths:
         if not is_in_a_mount(path, subject.app) and not post_routes(path, subject.app):
             reason = "is exempt from the write guard, but the app has no POST route there"
-            other = path.removesuffix("/") if path.endswith("/") else f"{path}/"
+            other = other_slash(path)
             fix = f"add the route to the app, or remove {path}"
             if post_routes(other, subject.app):
                 fix = f"write {other}, as the route is written"
@@ -160,11 +175,18 @@ def post_routes(path: str, app: object) -> list[AppRoute]:
     return [route for route in found if compile_path(route.path)[0].match(path)]
 
 
+def other_slash(path: str) -> str:
+    """Return the path without its final slash, or with one."""
+    return path.removesuffix("/") if path.endswith("/") else f"{path}/"
+
+
 def is_in_a_mount(path: str, app: Any) -> bool:
     """Whether a mounted app takes this path that has no routes to look at."""
     routes = getattr(app, "routes", None) or ()
     mounts = (each for each in routes if isinstance(each, Mount) and not each.routes)
-    return any(path.startswith(f"{mount.path}/") for mount in mounts)
+    # Files take no POST.
+    takers = (each for each in mounts if not isinstance(each.app, StaticFiles))
+    return any(path.startswith(f"{mount.path}/") for mount in takers)
 
 
 @BOOK.rule("CORS051", "W W W")
@@ -212,9 +234,10 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
     policy = subject.policy
     if subject.app is None or not others_may_call(subject):
         return
-    if "*" in policy.allow_methods:
-        return
     routes = [route for route in app_routes(subject.app) if route.methods]
+    # What wraps an app may hide its routes.
+    if "*" in policy.allow_methods or not routes:
+        return
     used = frozenset[str]().union(*(route.methods for route in routes)) | {"HEAD", "OPTIONS"}
     kept = [method for method in policy.allow_methods if method in used]
     missing = sorted(used - SAFELISTED_METHODS - {"OPTIONS", *policy.allow_methods})
@@ -252,8 +275,6 @@ def waiver_over(subject: Subject) -> Iterator[Fault]:
 @BOOK.rule("CORS055", "E E E")
 def groundless_waiver(subject: Subject) -> Iterator[Fault]:
     """A waiver that nothing needs, or that nobody can review."""
-    if subject.sources is None:
-        return
     comments = comments_above(subject, WAIVERS)
     for waiver in subject.waivers:
         if fault := fault_of(waiver, subject):
@@ -273,9 +294,11 @@ def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
     if waiver.days_left > LONGEST_WAIVER:
         return "is longer than 12 months", "write a day within a year"
     found = [each for each in findings_of(subject, [rule]) if waiver.is_for(each)]
+    # Of a policy made in code, the rules on files cannot be asked.
     needs_app = rule in APP_RULES or rule in BOOK
+    is_asked = subject.sources is not None and not (needs_app and subject.app is None)
     # Of one that is over, CORS054 says all there is to do.
-    if not found and waiver.days_left >= 0 and not (needs_app and subject.app is None):
+    if not found and waiver.days_left >= 0 and is_asked:
         return f"is for a finding of {waiver.rule} that is not there", "remove it"
     if found and not found[0].until and waiver.days_left >= 0:
         return "is for a finding that no waiver accepts", "remove it and follow the finding's fix"
@@ -299,7 +322,7 @@ def comments_above(subject: Subject, name: str) -> str | None:
 
 def comment_block(file: DotenvFile, number: int) -> Iterator[str]:
     """Yield the comment lines of a file upwards from a line, which is counted from 1."""
-    for line in reversed(file.text.splitlines()[:number]):
+    for line in reversed(file.text.split("\n")[:number]):
         if not line.startswith("#"):
             return
         yield line

@@ -29,7 +29,7 @@ from ..sources import PROCESS
 from .browser import Reason, console_message, registrable_domain
 from .browser import Step as BrowserStep
 from .cors_check import unsafe_names
-from .development_rules import app_routes
+from .development_rules import app_routes, other_slash
 from .explain_question import (
     UNKNOWN_SERVICE,
     Change,
@@ -284,7 +284,10 @@ def other_problems(found: Explanation) -> Iterator[str]:
         yield "create_app() makes its own policy, which differs from the variables."
     for finding in environment.findings:
         if finding.rule == NO_APP:
-            yield f"Only the policy was examined, not the app: {finding.variable} {finding.reason}."
+            yield f"Only the policy was examined, not the app: create_app {finding.reason}."
+        elif finding.rule == "CORS034":
+            what = f"{finding.value} wraps the app, and may answer without the policy"
+            yield f"{what} ({finding.rule}): `cors check` says what to write instead."
     if service == UNKNOWN_SERVICE:
         yield (
             f"{UNKNOWN_SERVICE} stands for the address of the service. Give a URL instead of the "
@@ -337,7 +340,11 @@ def about_routes(found: Explanation) -> Iterator[str]:
     if not matching:
         kind, status = ("WebSocket", 403) if question.is_socket else ("route", 404)
         text = f"The app has no {kind} at {path}. That is a {status}"
-        yield f"{text}, unless something is mounted there."
+        yield f"{text}, unless something is mounted there, or the server's --root-path is in it."
+        other = other_slash(path)
+        if any(compile_path(each.path)[0].match(other) for each in routes):
+            slash = "with a" if path.endswith("/") else "without its"
+            yield f"The app's route is {other}: {slash} final slash, it is another path."
     elif not question.is_socket and question.method not in methods | {"HEAD", "OPTIONS"}:
         listed = ", ".join(sorted(methods))
         yield f"{path} answers {listed}; {question.method} gets a 405."
@@ -522,6 +529,8 @@ def print_change(change: Change, console: Console) -> None:
     """Print a line to write, after the place to write it in."""
     print_line(console, f"{change.where}{'' if change.is_set else ' (not set yet)'}:")
     print_line(console, f"  {change.variable}={change.value}", "bold green")
+    for each in change.warned:
+        print_text(console, f"`cors check` then warns, {each.rule}: {each.sentence}", "  ")
 
 
 def print_exemption(found: Explanation, change: Change, console: Console) -> None:

@@ -64,7 +64,7 @@ PLACEHOLDERS = {
     "method": r"[!#$%&*+.^_|~0-9a-z-]{1,60}",
     "header": r"[!#$%&*+.^_|~0-9a-z-]{1,120}",
     "headers": r"[!#$%&*+.^_|~0-9a-z,-]{1,300}",
-    "path": r"/[^\s']{0,600}?",
+    "path": r"[^\s']{1,600}?",
     "status": r"\d{3}",
     "value": r"[^']{0,300}?",
 }
@@ -366,7 +366,7 @@ def question_of(reading: Reading, typed: Typed, policy: CORSPolicy) -> Question 
     Raises QuestionError for an origin that was typed and is none.
     """
     cause, method = reading.message.cause, reading.method
-    if reading.origin is None or (cause == "method" and method is None):
+    if reading.origin is None or missing_details(reading):
         return None
     if method is None and reading.preflight:
         # Any method that needs a preflight will do: what failed does not depend on it.
@@ -404,13 +404,24 @@ def hints(reading: Reading, explanation: Explanation | None) -> Iterator[str]:
     if cause == "preflight-redirect" and (reading.url or "").startswith("http:"):
         yield "The URL begins with http: write https in the script."
     if explanation is None and table()["causes"][cause].get("by_policy"):
-        missing = [] if reading.origin else ["the page's origin"]
-        words = [reading.origin or "https://app.acme.com"]
-        if cause == "method" and not reading.method:
-            missing.append("the method")
-            words.append("DELETE")
-        command = f"cors explain {' '.join(map(quote, words))} --message '…'"
-        yield f"The message does not name {' and '.join(missing)}: add it, as in {command}"
+        missing = missing_details(reading)
+        if reading.origin and not missing:
+            yield "The policy was not asked: no browser sends such an origin, method or header."
+            return
+        names = [*([] if reading.origin else ["the page's origin"]), *missing]
+        words = [reading.origin or "https://app.acme.com", *missing.values()]
+        command = f"cors explain {' '.join(map(quote, ' '.join(words).split()))} --message '…'"
+        yield f"The message does not name {' and '.join(names)}: add it, as in {command}"
+
+
+def missing_details(reading: Reading) -> dict[str, str]:
+    """Return what a message should name besides the origin, each with what to type for it."""
+    cause = reading.message.cause
+    if cause == "method" and not reading.method:
+        return {"the method": "DELETE"}
+    if cause == "header" and reading.is_own and not reading.header:
+        return {"the header": f"{reading.method} {reading.url} -H X-NAME"}
+    return {}
 
 
 def after_login(reading: Reading) -> str:

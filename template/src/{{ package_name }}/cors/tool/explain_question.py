@@ -42,7 +42,7 @@ from ..rules import Subject, audit
 from ..sources import Variable, environments, find_sources
 from .browser import ASGITransport, Browser, Fetch, Outcome, Reason, registrable_domain
 from .cors_check import unsafe_names
-from .development_rules import post_routes, reads_json
+from .development_rules import other_slash, post_routes, reads_json
 
 # The step at which each reason blocks a request, and the variable that lets the request pass it.
 BLOCKS: Mapping[Reason, tuple[str, str | None]] = {
@@ -372,7 +372,8 @@ def fate(question: Question, environment: Environment) -> str:
 class Change(NamedTuple):
     """A variable, the text to write, and the file and line to write it in.
 
-    `refused` holds the errors that would keep the service from starting with it.
+    `refused` holds the errors that would keep the service from starting with it, `warned` what
+    `cors check` would then warn of.
     """
 
     variable: str
@@ -380,6 +381,7 @@ class Change(NamedTuple):
     where: str
     is_set: bool
     refused: tuple[Finding, ...]
+    warned: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -430,7 +432,11 @@ class Explanation:
         """
         form, app = as_form(self.question), self.environment.app
         path = self.question.path.removeprefix(self.root_path)
-        if form is None or any(reads_json(route) for route in post_routes(path, app)):
+        routes = post_routes(path, app)
+        if form is None or any(map(reads_json, routes)):
+            return None
+        if not routes and post_routes(other_slash(path), app):
+            # It would get past the guard, and no further: the app's redirect is refused.
             return None
         value = (*self.policy.guard_exempt_paths, path)
         amended = replace(self.policy, guard_exempt_paths=value)
@@ -516,9 +522,10 @@ def change_to(
     else:
         text = ",".join(value)
     known = set(audit(Subject(policy)))
-    errors = errors_among([each for each in audit(Subject(amended)) if each not in known])
+    new = [each for each in audit(Subject(amended)) if each not in known]
+    warned = tuple(each for each in new if each.severity == "warning" and each.variable == variable)
     where = found.where if found else f".env.{policy.environment}"
-    return Change(variable, text, where, found is not None, tuple(errors))
+    return Change(variable, text, where, found is not None, tuple(errors_among(new)), warned)
 
 
 def without_wildcards(policy: CORSPolicy) -> CORSPolicy:

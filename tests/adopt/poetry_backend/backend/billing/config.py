@@ -1,0 +1,5 @@
+from billing import defaults
+
+
+class Config:
+    ORIGINS = defaults.ORIGINS + ["https://admin.acme.com"]

@@ -1,0 +1,1 @@
+ORIGINS = ["https://billing.acme.com"]
