@@ -242,7 +242,7 @@ SIGNS: dict[str, tuple[dict[str, str], str]] = {
         "`development` contradicts ENVIRONMENT, which is production",
     ),
     "both alike": ({"ENVIRONMENT": "production", "FASTAPI_ENV": "production"}, ""),
-    "forwarded hosts": ({"FORWARDED_ALLOW_IPS": "*"}, "the server is told to trust a proxy"),
+    "forwarded hosts": ({"FORWARDED_ALLOW_IPS": "*"}, "though the server trusts a proxy"),
     "forwarded hosts that are meant": (
         {"FORWARDED_ALLOW_IPS": "*", "ENVIRONMENT": "development"},
         "",

@@ -121,10 +121,7 @@ def is_report_mode(found: Finding) -> bool:
 
 
 def not_created(error: BaseException) -> list[Finding]:
-    """Return why an app cannot be created. Settings of the owner's that lack a value are no error.
-
-    Often the deployment alone has these values, and the policy needs none of them.
-    """
+    """Return why an app cannot be created. A setting without a value here is only a warning."""
     refused = error.findings if isinstance(error, ConfigurationError) else ()
     missing = [each.variable for each in refused if each.reason == NOT_SET]
     others = [each for each in refused if each.reason != NOT_SET]

@@ -611,13 +611,11 @@ def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
     other = subject.variables.get("FASTAPI_ENV")
     if other and other.value and strictness_of(other.value) != subject.policy.strictness:
         reason = f"contradicts ENVIRONMENT, which is {given or 'not set (development is used)'}"
-        fix = "set both alike, or unset FASTAPI_ENV; ENVIRONMENT selects the policy"
-        yield Fault(other.name, other.value, reason, fix, other.where)
+        yield Fault(other.name, other.value, reason, "set both alike, or unset it", other.where)
     options = re.search("--proxy-headers|--forwarded-allow-ips", " ".join(sys.argv))
     if given is None and (options or process_variable("FORWARDED_ALLOW_IPS")):
         reason = "is not set, so the policy is development's, though the server trusts a proxy"
-        fix = "set ENVIRONMENT=production, or ENVIRONMENT=development if that is meant"
-        yield Fault("ENVIRONMENT", "", reason, fix, PROCESS)
+        yield Fault("ENVIRONMENT", "", reason, "set it, to development if that is meant", PROCESS)
 
 
 @BOOK.rule("CORS033", "E E E")

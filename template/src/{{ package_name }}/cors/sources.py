@@ -191,15 +191,17 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
     bare = name.strip("\"' ").lower()
 
     if not chosen:
-        reason = f"is not set, and there is no .env.development in {directory} to use instead "
-        reason += f"(there are: {listed})"
+        reason = (
+            f"is not set, and there is no .env.development in {directory} (there are: {listed})"
+        )
     elif ENVIRONMENT_NAME.fullmatch(name) is None:
         reason = "is not a valid name: a name has lower-case letters, digits, - and _"
     elif in_process:
         reason = f"is only the beginning of a name (there are: {listed})"
     else:
-        reason = f"names no environment: there is no .env.{name} in {directory} (there are: "
-        reason += f"{listed}), and no origins are set in the process"
+        reason = (
+            f"names no environment: there is no .env.{name} in {directory} (there are: {listed})"
+        )
 
     if not chosen and in_process:
         fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"
