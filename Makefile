@@ -71,5 +71,5 @@ $(VENV)/.service: $(VENV)/.new pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.uv pyproject.toml
-	@$(UV) --group test
+	@$(UV) --group test --compile-bytecode
 	@touch $(VENV)/.new $(VENV)/.service $@

@@ -17,10 +17,16 @@ import yaml
 from copier import run_copy
 from copier.errors import DirtyLocalWarning
 
+from . import quick_copier
+
 TEMPLATE = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((TEMPLATE / "examples").glob("*.yml"))
 BIN = Path(sys.executable).parent
 REAL_BROWSER = "tests/cors/test_real_browser.py"
+
+# What mypy knows of the libraries is the same for every service.
+MYPY_CACHE = str(TEMPLATE / ".mypy_cache" / "rendered")
+Completed = subprocess.CompletedProcess[str]
 
 # What a shell may have set and what would change a policy under test.
 FOREIGN = ("CORS_", "ENVIRONMENT", "FASTAPI_", "PYTEST_", "VIRTUAL_ENV", "UV_PYTHON")
@@ -56,10 +62,11 @@ def render(destination: Path, answers: Mapping[str, Any], **options: Any) -> Pat
 def clean_environment(**variables: str) -> dict[str, str]:
     """Return the process environment without what could reach into a rendered project."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    return kept | {"PYTHONPATH": "src", "NO_COLOR": "1", "COLUMNS": "200"} | variables
+    kept |= {"PYTHONPATH": "src", "NO_COLOR": "1", "COLUMNS": "200", "MYPY_CACHE_DIR": MYPY_CACHE}
+    return kept | variables
 
 
-def run(project: Path, *command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(project: Path, *command: str | Path, **variables: str) -> Completed:
     """Run a command of this environment in a rendered project; its name is looked up beside us."""
     program = BIN / str(command[0])
     return subprocess.run(
@@ -88,13 +95,11 @@ def warm_python() -> subprocess.Popen[str]:
     return process
 
 
-def run_warm(
-    project: Path, module: str, *arguments: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def run_warm(project: Path, module: str, *arguments: str, **variables: str) -> Completed:
     """Run a Python module in a rendered project, with the libraries of a service imported already.
 
-    The result is that of `run(project, "python", "-m", module, …)`, in a third of the time. Not for
-    tests of what a process imports.
+    The result is that of `run(project, "python", "-m", module, …)`, in a third of the time; with
+    the module -c, that of `python -c`. Not for tests of what a process imports.
     """
     server = warm_python()
     assert server.stdin
@@ -115,23 +120,26 @@ def run_warm(
     return subprocess.CompletedProcess([module, *arguments], status, stdout, stderr)
 
 
-def run_suite(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_copier(project: Path, *arguments: str | Path, **variables: str) -> Completed:
+    """Run the command `copier` for a test of the template: the quick one, in a warm Python."""
+    quick = Path(quick_copier.__file__)
+    variables = {"PYTHONPATH": str(quick.parent)} | variables
+    return run_warm(project, quick.stem, *map(str, arguments), **variables)
+
+
+def run_suite(project: Path, *arguments: str, **variables: str) -> Completed:
     """Run a rendered project's own tests, without those that take a real browser and its time."""
     return run_pytest(project, f"--ignore={REAL_BROWSER}", *arguments, **variables)
 
 
-def run_real_browser(
-    project: Path, *arguments: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def run_real_browser(project: Path, *arguments: str, **variables: str) -> Completed:
     """Run only the tests that `run_suite` leaves out; they fail without a browser if ours would."""
     required = os.environ.get("CORS_REQUIRE_BROWSER", "")
     variables = {"CORS_REQUIRE_BROWSER": required} | variables
     return run_pytest(project, REAL_BROWSER, *arguments, **variables)
 
 
-def run_pytest(
-    project: Path, *arguments: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
+def run_pytest(project: Path, *arguments: str, **variables: str) -> Completed:
     """Run pytest in a rendered project, without the plugins that only our own tests need."""
     variables = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"} | variables
     return run_warm(project, "pytest", "-q", "-p", "no:cacheprovider", *arguments, **variables)
@@ -145,7 +153,10 @@ def shell(commands: str, folder: Path) -> str:
         for what in ("NAME", "EMAIL")
     }
     environment = clean_environment(UV_PYTHON_DOWNLOADS="never", **variables)
-    del environment["PYTHONPATH"]
+    # A service with an environment of its own has a cache of its own.
+    del environment["PYTHONPATH"], environment["MYPY_CACHE_DIR"]
+    # Images of containers set it, and then each command compiles all that it imports.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     environment["PATH"] = f"{os.environ['PATH']}:{BIN}"
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],

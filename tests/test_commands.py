@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from service.cors.tool.development_rules import ALL_RULES
 
-from .project import TEMPLATE, run, run_warm
+from .project import TEMPLATE, run_warm
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def test_an_unknown_environment_is_a_finding(project: Path) -> None:
 
 
 def test_outside_of_a_service_there_is_nothing_to_check(project: Path, tmp_path: Path) -> None:
-    result = run(
+    result = run_warm(
         tmp_path,
-        *("python", "-m", "orders_api.cors", "check", "--all"),
+        *("orders_api.cors", "check", "--all"),
         PYTHONPATH=str(project / "src"),
     )
     assert result.returncode == 2
@@ -179,13 +179,13 @@ def test_a_password_in_an_origin_is_never_printed(project: Path, name: str, text
     assert "hunter2" not in result.stdout + result.stderr
 
 
-START = ("python", "-c", "import orders_api.main; print('started')")
+START = ("-c", "import orders_api.main; print('started')")
 
 
 def test_report_mode_starts_with_a_warning_and_fails_the_check(project: Path) -> None:
     for name in ("development", "production"):
         edit(project, f".env.{name}", "CORS_GUARD_WRITES=true", "CORS_GUARD_WRITES=report")
-        started = run(project, *START, ENVIRONMENT=name)
+        started = run_warm(project, *START, ENVIRONMENT=name)
         assert started.stdout == "started\n", started.stderr
         assert (
             f"CORS040 warning: CORS_GUARD_WRITES (.env.{name}:19): `report` only" in started.stderr
@@ -220,7 +220,7 @@ def test_an_exempt_path_needs_its_route_and_the_service_starts(project: Path) ->
     assert "CORS050 error: CORS_GUARD_EXEMPT_PATHS" in result.stdout
     assert "add the route to the app, or remove /auth/callback" in result.stdout
     assert "the service starts, but the check fails" in result.stdout
-    started = run(project, *START, ENVIRONMENT="production", **path)
+    started = run_warm(project, *START, ENVIRONMENT="production", **path)
     assert started.stdout == "started\n", started.stderr
 
 

@@ -4,13 +4,14 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pexpect
 import pytest
 import yaml
 
-from .project import TEMPLATE, example, git, render, run
+from .project import TEMPLATE, example, git, render, run, run_copier, run_warm
 from .prompts import QUESTIONS
 
 NEW = TEMPLATE / "hooks" / "new.py"
@@ -71,7 +72,7 @@ def test_make_new_explains_a_mistake_and_writes_nothing(
     (tmp_path / "empty.yml").write_text("production_origins:")
     (tmp_path / "hidden.yml").write_text("cookies: true")
     (tmp_path / "slash.yml").write_text("production_origins: https://app.acme.com/")
-    result = run(tmp_path, "python", NEW, *arguments)
+    result = run_warm(tmp_path, NEW.stem, *arguments, PYTHONPATH=str(NEW.parent))
     assert result.returncode in (1, 2)
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -107,7 +108,7 @@ def test_the_last_line_of_a_refused_copy_begins_with_the_fix(
     tmp_path: Path, answer: str, message: str
 ) -> None:
     options = ("--defaults", "--vcs-ref=HEAD", "--data", answer)
-    result = run(tmp_path, "copier", "copy", *options, TEMPLATE, "orders-api")
+    result = run_copier(tmp_path, "copy", *options, TEMPLATE, "orders-api")
     assert result.returncode == 1
     last = result.stderr.splitlines()[-1]
     prefix = f"ValueError: Validation error for question '{answer.partition('=')[0]}': "
@@ -124,9 +125,9 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__", ".hypothesis")
     shutil.copytree(TEMPLATE, template, ignore=ignored, symlinks=True)
     commit_first(template)
-    result = run(
+    result = run_copier(
         folder,
-        *("copier", "copy", "--defaults", "--quiet", "--vcs-ref=HEAD"),
+        *("copy", "--defaults", "--quiet", "--vcs-ref=HEAD"),
         *("--data-file", TEMPLATE / "examples" / "spa-cookies.yml", template, project),
     )
     assert result.returncode == 0, result.stderr
@@ -166,7 +167,7 @@ def test_an_answer_that_a_newer_release_refuses_is_never_replaced(
         f'{head}\n{question}:\n{kept}\n  validator: "no longer good enough"{separator}{tail}'
     )
     git(template, "commit", "--quiet", "-a", "-m", "A stricter release")
-    result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
+    result = run_copier(committed, "update", "--defaults", "--vcs-ref=HEAD")
     assert result.returncode != 0
     assert "no longer good enough" in result.stderr
     assert git(committed, "status", "--porcelain") == ""
@@ -190,13 +191,13 @@ def test_a_recorded_maximum_age_stays_valid(committed: Path, recorded: str) -> N
     for dotenv_file in committed.glob(".env.*"):
         dotenv_file.write_text(dotenv_file.read_text().replace("MAX_AGE=7200", "MAX_AGE=3600"))
     git(committed, "commit", "--quiet", "-a", "-m", "An hour")
-    result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
+    result = run_copier(committed, "update", "--defaults", "--vcs-ref=HEAD")
     assert result.returncode == 0, result.stderr
     assert yaml.safe_load(answers.read_text())["preflight_max_age"] == 3600
     assert "CORS_MAX_AGE=3600\n" in (committed / ".env.production").read_text()
     git(committed, "commit", "--quiet", "--allow-empty", "-a", "-m", "Update")
     options = ("--defaults", "--vcs-ref=HEAD", "--data", "preflight_max_age=60")
-    result = run(committed, "copier", "update", *options)
+    result = run_copier(committed, "update", *options)
     assert result.returncode == 0, result.stderr
     assert "CORS_MAX_AGE=60\n" in (committed / ".env.production").read_text()
 
@@ -214,13 +215,34 @@ def test_an_update_leaves_what_is_yours_alone(committed: Path) -> None:
     (package / "main.py").write_text("# mine\n" + (package / "main.py").read_text())
     (package / "routes" / "items.py").unlink()
     git(committed, "commit", "--quiet", "-a", "-m", "Mine")
-    result = run(committed, "copier", "update", "--defaults", "--vcs-ref=HEAD")
+    result = run_copier(committed, "update", "--defaults", "--vcs-ref=HEAD")
     assert result.returncode == 0, result.stderr
     changed = git(committed, "status", "--porcelain").split("\n")
     assert [line[3:] for line in changed if line] == [
         ".copier-answers.yml",
         "src/orders_api/cors/policy.py",
     ]
+
+
+def test_the_quick_copier_updates_as_copier_does(committed: Path) -> None:
+    """Most tests render and update with `quick_copier`, which leaves some of Copier's work out."""
+    template = committed.parent / "template"
+    (file,) = (template / "template").glob("*dotenv_files*")
+    file.write_text(file.read_text().replace("ENVIRONMENT=", "# Theirs.\nENVIRONMENT=", 1))
+    git(template, "commit", "--quiet", "-a", "-m", "A newer release")
+    mine = committed / ".env.production"
+    mine.write_text(mine.read_text().replace("ENVIRONMENT=", "# Mine.\nENVIRONMENT=", 1))
+    git(committed, "commit", "--quiet", "-a", "-m", "Mine")
+    update = ("update", "--defaults", "--vcs-ref=HEAD", "--data", "credentials=none")
+    results = []
+    for copier in (partial(run, committed, "copier"), partial(run_copier, committed)):
+        result = copier(*update)
+        assert result.returncode == 0, result.stderr
+        results.append((git(committed, "status", "--porcelain"), git(committed, "diff", "HEAD")))
+        git(committed, "reset", "--quiet", "--hard", "HEAD")
+        git(committed, "clean", "--quiet", "-d", "--force")
+    assert results[0] == results[1]
+    assert "UU .env.production" in results[0][0]
 
 
 def test_examples_answer_only_questions_that_are_asked() -> None:

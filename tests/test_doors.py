@@ -9,10 +9,10 @@ import pytest
 from service.cors.findings import ConfigurationError
 from service.cors.settings import CORSSettings
 
-from .project import run
+from .project import run_warm
 
 APP = "https://app.acme.com"
-START = ("python", "-c", "import orders_api.main; print('started')")
+START = ("-c", "import orders_api.main; print('started')")
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_file_that_is_no_utf_8_is_said(project: Path) -> None:
 
 def test_a_folder_in_the_place_of_a_file_is_no_environment(project: Path) -> None:
     (project / ".env.qa").mkdir()
-    result = run(project, *START, ENVIRONMENT="qa", CORS_ALLOWED_ORIGINS=APP)
+    result = run_warm(project, *START, ENVIRONMENT="qa", CORS_ALLOWED_ORIGINS=APP)
     assert result.returncode == 1
     assert "`.env.qa` is a directory in the place of a file" in result.stderr
 
@@ -196,7 +196,7 @@ UNKNOWN = {
 def test_an_unknown_environment_is_told_which_there_are(
     project: Path, name: str, message: str
 ) -> None:
-    result = run(project, *START, ENVIRONMENT=name)
+    result = run_warm(project, *START, ENVIRONMENT=name)
     assert result.returncode == 1
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -212,9 +212,9 @@ def test_the_process_beats_local_beats_dotenv(project: Path) -> None:
 def test_an_environment_of_ones_own_is_as_strict_as_staging(project: Path) -> None:
     text = (project / ".env.staging").read_text().replace("ENVIRONMENT=staging", "ENVIRONMENT=qa")
     (project / ".env.qa").write_text(text)
-    assert run(project, *START, ENVIRONMENT="qa").returncode == 0
+    assert run_warm(project, *START, ENVIRONMENT="qa").returncode == 0
     (project / ".env.qa").write_text(text.replace("https://staging", "http://staging"))
-    result = run(project, *START, ENVIRONMENT="qa")
+    result = run_warm(project, *START, ENVIRONMENT="qa")
     assert result.returncode == 1
     assert "CORS009" in result.stderr
 
@@ -225,7 +225,7 @@ def test_a_required_setting_of_ones_own_is_asked_for_without_showing_any_value(
     settings = project / "src" / "orders_api" / "settings.py"
     settings.write_text(settings.read_text() + "\n    database_url: str\n    workers: int = 1\n")
     write(project / ".env.production", "CORS_ALLOWED_ORIGINS=\n#\nWORKERS=tell-nobody\n")
-    result = run(project, *START, ENVIRONMENT="production")
+    result = run_warm(project, *START, ENVIRONMENT="production")
     assert result.returncode == 1
     assert "DATABASE_URL: is required and not set. Fix: set it in" in result.stderr
     assert "WORKERS (.env.production:9): is refused" in result.stderr

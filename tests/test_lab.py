@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from .project import example, render, run
+from .project import example, render, run_warm
 
 try:
     from playwright.sync_api import Browser, Page
@@ -305,13 +305,13 @@ def test_a_page_whose_port_is_taken_is_left_out(browser: Browser, copy: Path) ->
             assert f"left out  http://localhost:{port}: {taken}" in lab.output
             assert f"http://localhost:{port}: {taken}" in seen.page.inner_text("#left-out")
             assert seen.summary.startswith("= all")
-        result = run(copy, "python", "-m", "orders_api.cors", "lab", "--port", str(port))
+        result = run_warm(copy, "orders_api.cors", "lab", "--port", str(port))
     assert result.returncode == 2
     assert result.stdout == f"cors lab: the service cannot be started: {taken}.\n"
 
 
 def test_an_environment_without_local_origins_is_explained(project: Path) -> None:
-    result = run(project, "python", "-m", "orders_api.cors", "lab", "--environment", "production")
+    result = run_warm(project, "orders_api.cors", "lab", "--environment", "production")
     assert result.returncode == 2
     assert result.stdout == (
         "cors lab: production allows https://app.acme.com, https://www.acme.com. The lab can serve "
@@ -323,7 +323,7 @@ def test_an_environment_without_local_origins_is_explained(project: Path) -> Non
 def test_a_refused_policy_is_not_served(copy: Path) -> None:
     dotenv = copy / ".env.development"
     dotenv.write_text(dotenv.read_text().replace("http://localhost", "localhost"))
-    result = run(copy, "python", "-m", "orders_api.cors", "lab", ENVIRONMENT="development")
+    result = run_warm(copy, "orders_api.cors", "lab", ENVIRONMENT="development")
     assert result.returncode == 1
     assert "CORS_ALLOWED_ORIGINS" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import TEMPLATE, run, run_suite
+from .project import TEMPLATE, run, run_suite, run_warm
 
 DOCUMENT = (TEMPLATE / "docs" / "mounted-apps.md").read_text()
 (RECIPE,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.M | re.S)
@@ -62,7 +62,7 @@ def serve(project: Path, file: str, text: str, entrypoint: str) -> None:
 
 
 def check(project: Path) -> subprocess.CompletedProcess[str]:
-    return run(project, "python", "-m", "orders_api.cors", "check", "-e", "production")
+    return run_warm(project, "orders_api.cors", "check", "-e", "production")
 
 
 PLACES = {
@@ -112,8 +112,8 @@ def test_the_entrypoint_of_another_project_does_not_count(project: Path, tmp_pat
     for name in ("pyproject.toml", ".env.production", ".copier-answers.yml"):
         shutil.copy(project / name, other)
     source = str(project / "src")
-    command = ("python", "-m", "orders_api.cors", "check", "-e", "production")
-    checked = run(other, *command, PYTHONPATH=source)
+    command = ("orders_api.cors", "check", "-e", "production")
+    checked = run_warm(other, *command, PYTHONPATH=source)
     assert "CORS034" not in checked.stdout + checked.stderr
 
 

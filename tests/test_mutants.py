@@ -7,7 +7,7 @@ import pytest
 from .mutants.owners import ADDITIONS, COVERED
 from .mutants.plugin import FAULTS
 from .mutants.replacing import Fault
-from .mutants.running import Workshop, catches, catching, suite
+from .mutants.running import Workshop, suite
 
 
 @pytest.fixture(scope="session")
@@ -17,8 +17,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.sentence)
 def test_a_fault_is_caught(fault: Fault, workshop: Workshop) -> None:
-    _, output = workshop.run(fault, *catching(fault))
-    assert catches(fault, output), output[-4000:]
+    caught, output = workshop.catch(fault)
+    assert caught, output[-4000:]
 
 
 @pytest.mark.parametrize("name", ADDITIONS)
@@ -37,8 +37,8 @@ def test_what_a_user_adds_passes(name: str, workshop: Workshop) -> None:
 
 @pytest.mark.parametrize(("name", "fault"), COVERED, ids=[each.sentence for _, each in COVERED])
 def test_what_a_user_adds_is_covered(name: str, fault: Fault, workshop: Workshop) -> None:
-    _, output = workshop.run(fault, *catching(fault), edits=ADDITIONS[name].edits)
-    assert catches(fault, output), output[-4000:]
+    caught, output = workshop.catch(fault, ADDITIONS[name].edits)
+    assert caught, output[-4000:]
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:

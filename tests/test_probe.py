@@ -29,7 +29,7 @@ from .deployments import (
     nginx,
     services,
 )
-from .project import TEMPLATE, example, render, run
+from .project import TEMPLATE, example, render, run_warm
 
 PASS = "proxy_pass SERVICE;"
 HIDE = "proxy_hide_header Access-Control-Allow-Origin;"
@@ -314,7 +314,7 @@ def test_secrets_in_a_location_are_not_printed(proxied: dict[str, str]) -> None:
 
 def test_no_findings_says_what_was_asked(deployed: dict[str, str], project: Path) -> None:
     url = deployed["production"]
-    result = run(project, "python", "-m", "orders_api.cors", "probe", url, ENVIRONMENT="production")
+    result = run_warm(project, "orders_api.cors", "probe", url, ENVIRONMENT="production")
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.fullmatch(
         rf"{url} keeps the policy of production "

@@ -9,6 +9,7 @@ Here both judge the same texts: well-formed, mutated and hostile ones, for every
 import os
 import re
 import unicodedata
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -70,21 +71,25 @@ def rules_against(answer: Answer) -> set[str]:
     The text is judged as Docker and Kubernetes hand it over. python-dotenv would remove quotes.
     """
     name = VARIABLES.get(answer.question, "CORS_ALLOWED_ORIGINS")
-    cookies = str(answer.credentials in ("cookies", "both")).lower()
     is_list = name != "CORS_MAX_AGE"
-    values = DEFAULTS | {
-        "CORS_ALLOW_CREDENTIALS": cookies,
-        "CORS_GUARD_WRITES": cookies,
-        name: WRITTEN.render(answer=answer.text) if is_list else answer.text,
-    }
-    process = [sources.Variable(name, value, sources.PROCESS) for name, value in values.items()]
+    value = WRITTEN.render(answer=answer.text) if is_list else answer.text
     environments = ("development", *answer.environments)
     if answer.question in ORIGINS:
         environments = (answer.question.removesuffix("_origins"),)
-    found = []
+    cookies = answer.credentials in ("cookies", "both")
+    return {rule for each in environments for rule in rules_in(each, name, value, cookies)}
+
+
+@cache
+def rules_in(environment: str, name: str, value: str, cookies: bool) -> set[str]:
+    """Return the rules that keep a service with this variable from starting in an environment."""
+    switch = str(cookies).lower()
+    values = {"CORS_ALLOW_CREDENTIALS": switch, "CORS_GUARD_WRITES": switch, name: value}
+    process = [
+        sources.Variable(each, text, sources.PROCESS) for each, text in (DEFAULTS | values).items()
+    ]
     with patch.object(sources, "process_variables", lambda: process):
-        for environment in environments:
-            found += read_settings(CORSSettings, sources.Sources(environment, Path(), ()))[1]
+        _, found = read_settings(CORSSettings, sources.Sources(environment, Path(), ()))
     return {finding.rule for finding in errors_among(found)}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from .project import TEMPLATE, clean_environment, free_port, run, shell
+from .project import TEMPLATE, clean_environment, free_port, run, run_warm, shell
 
 README = (TEMPLATE / "README.md").read_text()
 
@@ -121,7 +121,7 @@ def test_an_explanation_reads_as_shown(cookies_service: Path) -> None:
     block = next(text for text in blocks("console") if "cors explain" in text)
     command, _, shown = block.partition("\n")
     arguments = command.removeprefix("$ uv run cors ").split()
-    result = run(cookies_service, "python", "-m", "orders_api.cors", *arguments)
+    result = run_warm(cookies_service, "orders_api.cors", *arguments)
     assert result.returncode == 1
     assert result.stdout.startswith(shown)
 

@@ -20,7 +20,8 @@ import pytest
 import yaml
 from copier import run_copy
 
-from .project import BIN, TEMPLATE, clean_environment, example, render, run
+from . import quick_copier
+from .project import BIN, TEMPLATE, clean_environment, example, render, run, run_copier
 from .project import git as run_git
 
 FIRST, SECOND, NEWEST = "90.0.0", "91.0.0", "92.0.0"
@@ -48,6 +49,7 @@ esac
 """
 PIP = "#!/bin/sh\nexit 0\n"
 CORS = '#!/bin/sh\nexec python -m orders_api.cors "$@"\n'
+COPIER = f'#!/bin/sh\nexec python -P "{quick_copier.__file__}" "$@"\n'
 # On the server: note the push options, as GitLab reads them.
 POST_RECEIVE = """#!/bin/sh
 i=0
@@ -167,6 +169,7 @@ def service_on(
         git(folder, "remote", "add", "origin", str(origin))
         for name, text in (("uv", UV), ("gh", GH), ("pip", PIP), ("cors", CORS)):
             program(told / "bin" / name, text)
+        program(told / "bin" / "copier", COPIER)
         return Service(folder, origin, template, told)
 
     return make
@@ -201,6 +204,7 @@ def test_nothing_new_is_said_and_done(service: Service) -> None:
 
 def test_a_newer_release_arrives_on_a_branch_with_its_changelog(service: Service) -> None:
     release(service.template, NEWEST)
+    (service.told / "bin" / "copier").unlink()
     result = service.update(REAL="1")
     assert result.returncode == 0, result.stdout + result.stderr
     assert service.said("state") == "ready", service.said("report.md")
@@ -815,8 +819,8 @@ def test_a_copy_keeps_your_renovate_json_and_prints_what_to_add(
     folder = tmp_path / "orders-api"
     folder.mkdir()
     (folder / "renovate.json").write_text(OWN_RENOVATE)
-    copy = ("copier", "copy", "--defaults", "--data", "forge=github", releases, folder)
-    result = run(tmp_path, *copy)
+    copy = ("copy", "--defaults", "--data", "forge=github", releases, folder)
+    result = run_copier(tmp_path, *copy)
     assert result.returncode == 0, result.stderr
     assert (folder / "renovate.json").read_text() == OWN_RENOVATE
     assert 'Then add to that list: "copier"' in result.stderr
@@ -826,8 +830,8 @@ def test_an_update_keeps_your_renovate_json(service_on: Callable[[str], Service]
     service = service_on("none")
     (service.folder / "renovate.json").write_text(OWN_RENOVATE)
     commit_all(service.folder, "Use the template, and Renovate")
-    update = ("copier", "update", "--defaults", "--quiet", "--data", "forge=github")
-    result = run(service.folder, *update, **service.environment())
+    update = ("update", "--defaults", "--quiet", "--data", "forge=github")
+    result = run_copier(service.folder, *update)
     assert result.returncode == 0, result.stderr
     assert (service.folder / ".template" / "update.py").is_file()
     assert (service.folder / "renovate.json").read_text() == OWN_RENOVATE
@@ -853,8 +857,8 @@ def test_a_service_of_an_older_release_can_start_staying_current(
     service_on: Callable[[str], Service],
 ) -> None:
     service = service_on("none")
-    update = ("copier", "update", "--defaults", "--quiet", "--data", "forge=gitlab")
-    result = run(service.folder, *update, **service.environment())
+    update = ("update", "--defaults", "--quiet", "--data", "forge=gitlab")
+    result = run_copier(service.folder, *update)
     assert result.returncode == 0, result.stderr
     assert (service.folder / ".gitlab-ci.yml").is_file()
     assert (service.folder / ".template" / "update.py").is_file()

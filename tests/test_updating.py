@@ -87,7 +87,7 @@ def test_the_commands_work_as_written(
     commit(orders, "We do")
 
     shell(block("package_name="), orders)
-    result = run(orders, "python", "-m", "shop_api.cors", "check", "--all")
+    result = run_warm(orders, "shop_api.cors", "check", "--all")
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -176,8 +176,8 @@ def test_a_global_ignore_file_does_no_harm(
 
 def check(folder: Path, package: str = "orders_api", source: str = "src") -> str:
     """Return what `cors check --all` prints, which fails where it finds an error."""
-    command = ("python", "-m", f"{package}.cors", "check", "--all", "--no-app")
-    result = run(folder, *command, PYTHONPATH=source)
+    command = (f"{package}.cors", "check", "--all", "--no-app")
+    result = run_warm(folder, *command, PYTHONPATH=source)
     failed = "the check fails" in result.stdout
     assert result.returncode == int(failed), result.stdout + result.stderr
     return result.stdout

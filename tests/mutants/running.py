@@ -54,6 +54,18 @@ class Workshop:
         project = self.edited(fault.service, edits) if edits else self.service(fault.service)
         return suite(project, *arguments, *tests, **variables)
 
+    def catch(self, fault: Fault, edits: Iterable[Edit] = ()) -> tuple[list[str], str]:
+        """Return the failures that are the ones to expect, and what the suite said.
+
+        The first failure is enough where it is one of them. Otherwise all of the test runs.
+        """
+        edits = [*edits]
+        for options in (["-x"], []):
+            _, output = self.run(fault, *options, *catching(fault), edits=edits)
+            if found := catches(fault, output):
+                break
+        return found, output
+
 
 def with_fault(sentence: str) -> tuple[list[str], dict[str, str]]:
     """Return the arguments and variables with which pytest puts a fault into the service."""
