@@ -37,7 +37,7 @@ from service.cors.fetch_standard import (  # noqa: E402
     SAFELISTED_RESPONSE_HEADERS,
 )
 from service.cors.origin import Origin, exact  # noqa: E402
-from service.cors.origin_errors import OriginError, parse_or_error  # noqa: E402
+from service.cors.origin_errors import OriginError, parse, suggest  # noqa: E402
 from service.cors.tool.cors_check import (  # noqa: E402
     NO_CORS_SAFELISTED,
     NetworkError,
@@ -339,11 +339,11 @@ def examples_of(text: str) -> dict[str, str]:
 
     `https://app.acme.com/` means an origin without the slash, which an exact comparison refuses.
     """
-    found = parse_or_error(text)
-    if not isinstance(found, OriginError):
+    with suppress(OriginError):
+        parse(text)
         example = text.replace(":*", ":8123").replace("*", "x")
         return {example: "" if example == text else f"an example of {text}"}
-    meant = (found.suggestion or "").split(",")
+    meant = (suggest(text) or "").split(",")
     return {each: f"written as {text}" for each in meant if isinstance(exact(each), Origin)}
 
 

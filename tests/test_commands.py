@@ -291,7 +291,7 @@ def test_every_rule_is_in_the_book(project: Path) -> None:
 
 def test_one_rule_has_its_reason_and_examples(project: Path) -> None:
     printed = cors(project, "rules", "cors014").stdout
-    for text in ("CORS014", "local: warns, shared: refuses", "bad   ", "good  ", "vercel.app"):
+    for text in ("CORS014", "local: warning, shared: error", "bad   ", "good  ", "vercel.app"):
         assert text in printed
 
 

@@ -13,6 +13,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from service.cors import RELEASE
 from service.cors.app import CORSFastAPI
+from service.cors.cli import NOT_AT_START
 from service.cors.findings import ConfigurationError, Finding
 from service.cors.origin import Origin
 from service.cors.policy import CORSPolicy
@@ -33,6 +34,8 @@ from starlette.types import Receive, Scope, Send
 from .rule_cases import CASES, WAIVER_CASES, Case
 
 ENVIRONMENTS = {"local": "development", "shared": "staging", "production": "production"}
+# Rules on the policy alone that `cors check` judges, and a start does not.
+NEEDLESS = [rule for rule in ALL_RULES if rule.id in ("CORS024", "CORS029", "CORS061")]
 LETTERS = {"error": "E", "warning": "W"}
 
 GOOD = {
@@ -73,7 +76,10 @@ def dotenv(environment: str, lines: tuple[str, ...]) -> str:
 def findings(directory: Path, environment: str, lines: tuple[str, ...]) -> list[Finding]:
     """Return what is said of a dotenv file with these lines."""
     (directory / f".env.{environment}").write_text(dotenv(environment, lines))
-    _, found = read_settings(CORSSettings, find_sources(environment, directory))
+    sources = find_sources(environment, directory)
+    settings, found = read_settings(CORSSettings, sources)
+    if settings:
+        found += findings_of(Subject(settings.as_policy(), sources), NEEDLESS)
     return found
 
 
@@ -829,6 +835,11 @@ def test_the_rule_on_signs_of_another_environment(
 
 def test_the_ids_are_in_order_and_without_a_gap() -> None:
     assert [rule.id for rule in ALL_RULES] == [f"CORS{n:03}" for n in range(1, len(ALL_RULES) + 1)]
+
+
+def test_what_only_the_check_judges_does_not_stop_a_start() -> None:
+    errors = {rule.id for rule in development_rules.BOOK if "E" in rule.severities}
+    assert errors <= NOT_AT_START
 
 
 def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None:

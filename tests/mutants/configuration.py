@@ -18,9 +18,9 @@ TRIED_RULES = {
     "test_configuration: file_that_does_not_fit": "CORS002 CORS031",
     "test_configuration: second_policy": "CORS034",
     "test_configuration: broken_line": (
-        "CORS003 CORS004 CORS005 CORS006 CORS007 CORS008 CORS009 CORS010 CORS011 CORS013 CORS014 "
-        "CORS015 CORS016 CORS017 CORS018 CORS019 CORS021 CORS022 CORS023 CORS025 CORS030 CORS032 "
-        "CORS033 CORS039 CORS040 CORS041 CORS043 CORS044 CORS049 CORS053"
+        "CORS003 CORS004 CORS005 CORS006 CORS007 CORS008 CORS009 CORS010 CORS011 CORS012 CORS013 "
+        "CORS014 CORS015 CORS016 CORS017 CORS018 CORS019 CORS021 CORS022 CORS023 CORS025 CORS030 "
+        "CORS032 CORS033 CORS039 CORS040 CORS041 CORS043 CORS044 CORS049 CORS053"
     ),
 }
 
@@ -413,6 +413,30 @@ FAULTS_OF_THE_CONFIGURATION = [
         "a waiver lets in everybody at a hoster with cookies",
         never_final("CORS014"),
         "test_configuration: wrong_everywhere: CORS014",
+    ),
+    Fault(
+        "a wildcard with credentials is only a warning in production",
+        judges("CORS012", allow_credentials=False),
+        "test_configuration: broken_line: CORS012",
+    ),
+    Fault(
+        "a refusal proposes a waiver that is over already",
+        function(
+            "findings",
+            "proposed",
+            lambda original: lambda rule, value: original(rule, value).replace(":20", ":19"),
+        ),
+        "test_configuration: refusal_proposes",
+    ),
+    Fault(
+        "shared hosting that the public suffix list lacks is not known",
+        lambda core: setattr(core.origin, "SHARED_HOSTING", ()),
+        "test_configuration: broken_line: github.*CORS014",
+    ),
+    Fault(
+        "a host name with _ is refused",
+        lambda core: setattr(core.origin, "NAMED_HOST", core.origin.NAMED_HOST.replace("_", "")),
+        "test_configuration: underscore",
     ),
     Fault(
         "a waiver that is over passes the check",

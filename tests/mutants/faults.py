@@ -221,13 +221,13 @@ OTHER_SITES = [
     ),
     Fault(
         "the * within a label covers several labels",
-        pattern("label_regex", lambda regex: regex.replace("[a-z0-9-]{1,", f"{ANY_LABELS}{{1,")),
+        pattern("label_regex", lambda regex: regex.replace("[a-z0-9_-]{1,", f"{ANY_LABELS}{{1,")),
         "test_other_sites: get_no_cors_headers: preview-around_a_pattern",
         "previews",
     ),
     Fault(
         "the * of a pattern covers nothing as well",
-        pattern("label_regex", lambda regex: regex.replace("[a-z0-9-]{1,", "[a-z0-9-]{0,")),
+        pattern("label_regex", lambda regex: regex.replace("[a-z0-9_-]{1,", "[a-z0-9_-]{0,")),
         "test_other_sites: get_no_cors_headers: preview-around_a_pattern",
         "previews",
     ),
@@ -252,6 +252,11 @@ OTHER_SITES = [
         ),
         "test_allowed: use_every_allowed_method: preview",
         "previews",
+    ),
+    Fault(
+        "a header of inner code with a blank before its name gets out",
+        Edit("src/cors/middleware.py", "name.strip().lower()", "name.lower()"),
+        "test_other_sites: get_no_cors_headers: grants itself",
     ),
     Fault(
         "another site's 404 is granted",
@@ -299,7 +304,7 @@ OTHER_SITES = [
         "another site is told in production who is listed",
         arguments(
             lambda policy, given: {
-                "describe_stranger": lambda origin: ", ".join(policy.allow_origins)
+                "describe_refused": lambda origin: ", ".join(policy.allow_origins)
             }
         ),
         "test_other_sites: refused_preflight: production|staging",

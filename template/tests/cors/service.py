@@ -103,7 +103,7 @@ def matches(listed: str, origin: str) -> bool:
         return listed == origin
     before, after = map(re.escape, listed.split("*"))
     label = split(origin)[1].partition(".")[0]
-    return re.fullmatch(f"{before}[a-z0-9-]+{after}", origin) is not None and label == label.strip(
+    return re.fullmatch(f"{before}[a-z0-9_-]+{after}", origin) is not None and label == label.strip(
         "-"
     )
 
@@ -345,6 +345,8 @@ class Service:
             if request.query_params.get("grant"):
                 response.headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
                 response.headers["Access-Control-Allow-Credentials"] = "true"
+                # A server may strip the blank.
+                response.headers[" Access-Control-Allow-Origin"] = request.headers["Origin"]
             for value in request.query_params.getlist("vary"):
                 response.headers.append("Vary", value)
             return response
@@ -439,8 +441,8 @@ def report(found: list[str], fix: str) -> str:
 
 
 def cors_headers(response: Any) -> dict[str, str]:
-    """Return the Access-Control-* headers of a response, names in lower case."""
-    pairs = ((name.lower(), value) for name, value in response.headers)
+    """Return the Access-Control-* headers of a response, names in lower case and stripped."""
+    pairs = ((name.strip().lower(), value) for name, value in response.headers)
     return {name: value for name, value in pairs if name.startswith("access-control-")}
 
 

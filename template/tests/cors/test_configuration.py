@@ -2,6 +2,7 @@
 """The configuration is audited before it is served: what a rule refuses does not start."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -40,9 +41,11 @@ REFUSED = {
     "CORS_ALLOWED_ORIGINS=http://app.acme.com": "CORS010",
     "CORS_ALLOWED_ORIGINS=http://localhost:5173": "CORS011",
     "CORS_ALLOWED_ORIGINS=https://10.0.0.7": "CORS011",
+    "CORS_ALLOW_CREDENTIALS=true\nCORS_ALLOWED_ORIGINS=https://*.acme.com": "CORS012",
     "CORS_ALLOWED_ORIGINS=https://app-*.acme.com": "CORS013",
     "CORS_ALLOWED_ORIGINS=https://*.com": "CORS014",
     "CORS_ALLOWED_ORIGINS=https://*.vercel.app": "CORS014",
+    "CORS_ALLOWED_ORIGINS=https://*.app.github.dev": "CORS014",
     "CORS_ALLOWED_ORIGINS=https://app.*.com": "CORS015",
     "CORS_ALLOWED_ORIGINS=https://app.acme.com:*": "CORS016",
     "CORS_ALLOW_METHODS=GET,TRACE": "CORS017",
@@ -249,6 +252,23 @@ def test_a_waiver_accepts_its_finding_until_its_last_day(
 ) -> None:
     """Afterwards the check fails. A service goes on starting: no image stops overnight."""
     assert checked(tmp_path, f"{LOCALHOST}\n{ACCEPTED}", days_left) == expected, RESTORE_CORS
+
+
+def test_the_waiver_that_a_refusal_proposes_is_accepted(tmp_path: Path) -> None:
+    """With credentials, every host below the domain may call only after a review."""
+    lines = f"CORS_ALLOWED_ORIGINS=https://*.acme.com\n{COOKIES}"
+    day = LAST_DAY - timedelta(60)
+    with patch.object(package_module("cors.findings"), "today", lambda: day):
+        proposed = re.search(r"write (CORS_WAIVERS=\S+),", refusal(tmp_path, lines))
+    assert proposed is not None, RESTORE_CORS
+    lines += f"\n# CORS012: landing pages\n{proposed[1]}"
+    assert checked(tmp_path, lines) == {"CORS012": "accepted"}, RESTORE_CORS
+
+
+@pytest.mark.parametrize("host", ["my_app.acme.com", "_a.acme.com", "a_.acme.com"])
+def test_a_host_name_with_an_underscore_is_accepted(tmp_path: Path, host: str) -> None:
+    """No registry sells one, but hosts below a name have it, and browsers send it."""
+    assert checked(tmp_path, f"CORS_ALLOWED_ORIGINS=https://{host}") == {}, RESTORE_CORS
 
 
 @pytest.mark.parametrize(

@@ -171,15 +171,15 @@ def route_name(route: Any, name: str) -> str:
 
 
 @APP_RULES.rule("CORS027", "W E E", waivable=True)
-def bearer_without_authorization(subject: Subject) -> Iterator[Fault]:
-    """Bearer tokens without the Authorization header."""
+def authorization_not_allowed(subject: Subject) -> Iterator[Fault]:
+    """Routes that read Authorization, which is not allowed."""
     policy = subject.policy
     allowed = {header.lower() for header in policy.allow_headers}
     if "authorization" in allowed or not others_may_call(subject):
         return
     routes = (route for _, route in routes_in(subject.app))
-    if any(uses_bearer_tokens(getattr(route, "dependant", None)) for route in routes):
-        reason = "lacks Authorization, which the routes that take a bearer token need"
+    if any(reads_authorization(getattr(route, "dependant", None)) for route in routes):
+        reason = "lacks Authorization, which routes of this app read"
         listed = ",".join((*policy.allow_headers, "Authorization"))
         yield Fault(REQUEST_HEADERS, ",".join(policy.allow_headers), reason, f"write {listed}")
 
@@ -204,12 +204,12 @@ def others_may_call(subject: Subject) -> bool:
     return bool(policy.allow_origins or policy.public_paths or has_provider(subject.app))
 
 
-def uses_bearer_tokens(dependant: Any) -> bool:
+def reads_authorization(dependant: Any) -> bool:
     """Whether a route depends, directly or not, on a security scheme that uses Authorization."""
     # Not from the OpenAPI document: FastAPI keeps the first it makes, and routes may be added yet.
     return any(
         isinstance(dependency.call, HTTPBase | OAuth2 | OpenIdConnect)
-        or uses_bearer_tokens(dependency)
+        or reads_authorization(dependency)
         for dependency in getattr(dependant, "dependencies", ())
     )
 

@@ -28,9 +28,9 @@ DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
 
 # Errors of `cors check` that do not keep a service from starting: the app could not be made here,
 # for example without its database; git does not have a file; an update did not arrive; no route is
-# at an exempt path; a waiver is over or groundless.
+# at an exempt path; a waiver is over or groundless; a cookie is never sent.
 NO_APP = "APP"
-NOT_AT_START = frozenset({NO_APP, "CORS042", "CORS046", "CORS050", "CORS054", "CORS055"})
+NOT_AT_START = frozenset({NO_APP, "CORS036", "CORS042", "CORS046", "CORS050", "CORS054", "CORS055"})
 
 # The message of a driver that cannot connect shows the URL with its password.
 USER_INFO = re.compile(r"://[^\s@]*@")

@@ -16,7 +16,7 @@ stop starting overnight. `cors check` in a checkout and the test suite then fail
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 # How CORS_WAIVERS writes a waiver.
@@ -113,6 +113,11 @@ class Waiver:
     def is_for(self, finding: Finding) -> bool:
         """Whether this is the finding that it accepts."""
         return (self.rule, self.value) == (finding.rule, finding.value or finding.variable)
+
+
+def proposed(rule: str, value: str) -> str:
+    """Return a waiver for three months from now, as CORS_WAIVERS writes it."""
+    return f"{rule}:{today() + timedelta(days=90)}:{value}"
 
 
 def read_waiver(text: str) -> Waiver | None:

@@ -96,13 +96,14 @@ OWN_PORTS = {b"https": b":443", b"http": b":80"}
 
 # Response headers are searched for names of the policy. Names that apps send all the time are known
 # at one look, others by their first letter: to lower-case them all would be most of the cost.
+# Hypercorn strips a name, so one with blanks around it is judged without them.
 HARMLESS = frozenset(
     b"accept-ranges age allow cache-control content-disposition content-encoding content-language "
     b"content-length content-security-policy content-type date etag expires last-modified location "
     b"referrer-policy server server-timing set-cookie strict-transport-security transfer-encoding "
     b"via www-authenticate x-content-type-options x-frame-options x-request-id".split()
 )
-INITIALS = frozenset({b"a", b"A", b"v", b"V"})
+INITIALS = frozenset({b"a", b"A", b"v", b"V", b" ", b"\t", b"\n", b"\r", b"\v", b"\f"})
 
 # What is added to a response for another site, and on a public path. Vary is always the first.
 VARY: Header = (b"vary", b"Origin")
@@ -126,7 +127,7 @@ class StrictCORSMiddleware(CORSMiddleware):
       credentials. A path with `..`, `//` or a backslash anywhere in it is never public.
     - `guard_writes` refuses what the module says; `report_writes`, without it, logs the same.
     - `guard_exempt_paths`: exact paths to which every site may post a form. None gets a grant.
-    - `describe_stranger`: for local environments only. It takes a refused origin and returns the
+    - `describe_refused`: for local environments only. It takes a refused origin and returns the
       body of the refusal. It also turns on a log line for every inner header that is removed.
     - `near_miss`: takes a refused origin and returns the allowed one that it resembles.
     - `on_refusal`: called with each `Refusal`, for metrics. What it raises changes no response.
@@ -154,7 +155,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         guard_writes: bool = False,
         report_writes: bool = False,
         guard_exempt_paths: Collection[str] = (),
-        describe_stranger: Callable[[str], str] | None = None,
+        describe_refused: Callable[[str], str] | None = None,
         near_miss: FindNearMiss | None = None,
         on_refusal: OnRefusal | None = None,
         origin_provider: OriginProvider | Ask | None = None,
@@ -189,7 +190,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.guard_writes = guard_writes
         self.report_writes = report_writes
         self.guard_exempt_paths = _strings("guard_exempt_paths", guard_exempt_paths)
-        self.describe_stranger = describe_stranger
+        self.describe_refused = describe_refused
         if origin_provider is not None and not isinstance(origin_provider, OriginProvider):
             origin_provider = OriginProvider(origin_provider)
         self.origin_provider = origin_provider
@@ -376,7 +377,7 @@ class StrictCORSMiddleware(CORSMiddleware):
         for name, value in pairs:
             if isinstance(name, str):
                 name, value = name.encode("latin-1"), value.encode("latin-1")
-            lower = name.lower()
+            lower = name.strip().lower()
             if lower == b"vary":
                 varies.append(value)
             elif lower.startswith(b"access-control-"):
@@ -389,7 +390,7 @@ class StrictCORSMiddleware(CORSMiddleware):
 
     def _report(self, name: bytes) -> None:
         """Log once that a header of inner code is removed, for a developer who misses it."""
-        if self.describe_stranger is not None and name not in self._reported:
+        if self.describe_refused is not None and name not in self._reported:
             self._reported.add(name)
             logger.warning(
                 "removed the response header %s that the app set by itself: the CORS policy is the "
@@ -475,11 +476,11 @@ class StrictCORSMiddleware(CORSMiddleware):
         return self._any_origin and len(origins) == 1 and not _has_ambient_credentials(found)
 
     async def _refuse(self, found: Found, granted: Headers, send: Send) -> None:
-        """Answer 403, with a reason only where `describe_stranger` gives one."""
+        """Answer 403, with a reason only where `describe_refused` gives one."""
         body = b"Forbidden"
-        if self.describe_stranger is not None and b"origin" in found:
+        if self.describe_refused is not None and b"origin" in found:
             origin = b", ".join(found[b"origin"]).decode("latin-1")
-            body = self.describe_stranger(origin).encode()
+            body = self.describe_refused(origin).encode()
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", b"%d" % len(body)),

@@ -20,7 +20,8 @@ from pydantic_core import Url, ValidationError
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
-LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+# With `_`: no registry sells such a name, but hosts below one have it, and browsers send it.
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 NAMED_HOST = rf"{LABEL}(?:\.{LABEL})*"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 LONGEST_HOST = 253
@@ -46,6 +47,19 @@ OWN_APP = re.compile(rf"(?!(?:ws|wss|ftp):)([a-z][a-z0-9+.-]*)://(\.|{NAMED_HOST
 
 # Reserved by RFC 2606 and RFC 6761. `example.net` is not listed: tests use it for a real site.
 PLACEHOLDER = re.compile(r"(?:.*\.)?(?:example\.com|example\.org|example|test|invalid)")
+
+# Shared hosting that the Public Suffix List lacks; its customers get names at any depth below. The
+# sources are in docs/origins.md of the template.
+SHARED_HOSTING = (
+    ".cloudworkstations.dev",
+    ".devtunnels.ms",
+    ".github.dev",
+    ".gitpod.io",
+    ".gradio.live",
+    ".localtunnel.me",
+    ".stackblitz.io",
+    ".webcontainer.io",
+)
 
 LOOPBACK_NETWORKS = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
 # The last line has those of the first, and loopback, wrapped in IPv6.
@@ -89,11 +103,6 @@ class Site:
     def is_placeholder(self) -> bool:
         """Whether the host is a name that is reserved for documentation and tests."""
         return PLACEHOLDER.fullmatch(self.host) is not None
-
-    @property
-    def is_plain_http(self) -> bool:
-        """Whether anyone on the network path can read and change its pages."""
-        return self.scheme == "http"
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ class Pattern(Site):
         # A label neither starts nor ends with a hyphen, so a `*` at its edge does not either.
         first = "" if before else "(?!-)"
         last = "" if after else "(?<!-)"
-        return rf"{first}{re.escape(before)}[a-z0-9-]{{1,{room}}}{last}{re.escape(after)}"
+        return rf"{first}{re.escape(before)}[a-z0-9_-]{{1,{room}}}{last}{re.escape(after)}"
 
     def covers(self, origin: Origin | str) -> bool:
         """Whether the pattern matches `origin`: a parsed one, or the raw text of a header."""
@@ -159,11 +168,13 @@ class Pattern(Site):
     def is_under_public_suffix(self) -> bool:
         """Whether anybody can register hosts that the pattern covers.
 
-        The suffixes are those of https://publicsuffix.org: registries (`co.uk`) and hosting
-        companies (`vercel.app`) alike.
+        The suffixes are those of https://publicsuffix.org, of registries (`co.uk`) and hosting
+        companies (`vercel.app`) alike, and SHARED_HOSTING.
         """
         if self.kind == "port" or f".{self.base}".endswith(".localhost"):
             return False
+        if f".{self.base}".endswith(SHARED_HOSTING):
+            return True
         # Anybody can register a name directly under such a host, as under co.uk.
         suffix = suffix_list().publicsuffix
         return any(suffix(host) == host for host in (self.base, f"x.{self.base}"))

@@ -27,7 +27,10 @@ from .origin import (
 OPAQUE = re.compile(r"null\Z|(?:file|data|about|blob|filesystem|javascript):", re.IGNORECASE)
 MOST_SUGGESTED = 20
 
-INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+# Half of a surrogate pair is one of them.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ud800-\udfff\ufeff]"
+)
 QUOTES = "\"'`<>(){}\u201c\u201d\u2018\u2019\u201e\xab\xbb"
 ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?\Z", re.IGNORECASE)
 WIDE_DOTS = re.compile("[\u3002\uff0e\uff61]")
@@ -56,36 +59,34 @@ class OriginError(ValueError):
         return f"`{self.value}` {self.reason}: {self.fix}"
 
 
-def parse_or_error(text: str) -> Origin | Pattern | OriginError:
-    """Return the origin or pattern that `text` is, or the error that says why it is neither."""
+def parse(text: str) -> Origin | Pattern:
+    """Return the origin or pattern that `text` is. Raises the error that says why it is neither."""
     if found := exact(text):
         return found
     rule, reason, advice = fault_of(text)
     suggestion = suggest(text)
     fix = f"write `{suggestion}`" if suggestion else advice
-    return OriginError(rule, shown(text), reason, fix, suggestion)
-
-
-def parse(text: str) -> Origin | Pattern:
-    """Return what `parse_or_error` does. Raises the error."""
-    found = parse_or_error(text)
-    if isinstance(found, OriginError):
-        raise found
-    return found
+    raise OriginError(rule, shown(text), reason, fix, suggestion)
 
 
 # --- What is wrong ----------------------------------------------------------------------------
 def fault_of(text: str) -> tuple[str, str, str]:
     """Return the id of the rule that a text breaks, a reason, and general advice."""
     bare = text.strip()
-    if not bare:
-        return "CORS006", "is empty", NAME_IT
     if bare == "*":
         return "CORS003", "lets every site in", "list the sites, or open paths to everyone"
     if OPAQUE.match(bare):
         advice = "serve the page from a host and list that"
         return "CORS005", "stands for any sandboxed page and any local file", advice
-    if reason := stray_character(text):
+    half_open = text[:1] == "[" or (text[-1:] == "]" and "[" not in text)
+    cases = (
+        (not bare, "is empty"),
+        (bare != text, "has white space around it"),
+        (re.search(r"[,;\s]", text), "is more than one origin, or has white space in it"),
+        (INVISIBLE.search(text), "has an invisible character in it"),
+        (half_open or set(text) & set(QUOTES), "has quotes or brackets left in it"),
+    )
+    if reason := next((reason for applies, reason in cases if applies), None):
         return "CORS006", reason, NAME_IT
     parts = split(text)
     if parts is None:
@@ -109,44 +110,26 @@ def split(text: str) -> re.Match[str] | None:
     return parts if parts and (parts[2] or parts[1].lower() in WEB_SCHEMES) else None
 
 
-def stray_character(text: str) -> str | None:
-    """Return a reason for characters that come from around an origin, not from an origin."""
-    if text != text.strip():
-        return "has white space around it"
-    if "," in text or ";" in text or any(map(str.isspace, text)):
-        return "is more than one origin, or has white space in it"
-    if INVISIBLE.search(text) or any("\ud800" <= char <= "\udfff" for char in text):
-        return "has an invisible character in it"
-    half_open = text[0] == "[" or (text[-1] == "]" and "[" not in text)
-    if half_open or any(char in text for char in QUOTES):
-        return "has quotes or brackets left in it"
-    return None
-
-
 def wildcard_fault(scheme: str, authority: str) -> tuple[str, str, str] | None:
     """Return what `fault_of` does where a `*` stands in the wrong place; else None."""
     host, port = host_and_port(authority)
     label, _, base = host.partition(".")
-    if scheme in APP_HOSTS:
-        return "CORS015", "has a wildcard in the name of an app", "write the app's own origin"
-    if port and "*" in port and "*" not in host:
+    is_app = scheme in APP_HOSTS
+    is_unicode = not label.isascii() or label.lower().startswith("xn--")
+    if not is_app and port == "*" and "*" not in host:
         site = origin_of(scheme, host)
-        if port != "*":
-            return "CORS015", "has a wildcard inside its port", "write the port"
-        if site and site.is_loopback:
-            return None
-        return "CORS016", "has a wildcard for the port of a host", "write the port"
-    if authority.count("*") > 1:
-        return "CORS015", "has more than one wildcard", "write one `*`, for one label"
-    if "*" in base:
-        return "CORS015", "has a wildcard after its first label", "write `*` in the first label"
-    if not base or base == ".":
-        return "CORS015", "has a wildcard with no domain after it", NAME_IT
-    if ENDS_IN_NUMBER.search(base):
-        return "CORS015", "has a wildcard in an IP address", "write the address"
-    if not label.isascii() or label.lower().startswith("xn--"):
-        return "CORS015", "has a wildcard in a Unicode label", "write `*` for the whole label"
-    return None
+        fault = "CORS016", "has a wildcard for the port of a host", "write the port"
+        return None if site and site.is_loopback else fault
+    cases = (
+        (is_app, "has a wildcard in the name of an app", "write the app's own origin"),
+        ("*" not in host, "has a wildcard inside its port", "write the port"),
+        (authority.count("*") > 1, "has more than one wildcard", "write one `*`, for one label"),
+        ("*" in base, "has a wildcard after its first label", "write `*` in the first label"),
+        (base in ("", "."), "has a wildcard with no domain after it", NAME_IT),
+        (ENDS_IN_NUMBER.search(base), "has a wildcard in an IP address", "write the address"),
+        (is_unicode, "has a wildcard in a Unicode label", "write `*` for the whole label"),
+    )
+    return next((("CORS015", reason, fix) for applies, reason, fix in cases if applies), None)
 
 
 def form_faults(parts: re.Match[str]) -> Iterator[tuple[str, str]]:
@@ -192,37 +175,24 @@ def app_fault(scheme: str, host: str, port: str | None) -> str | None:
     return f"does not have {wanted} after `{scheme}://`"
 
 
-# The first of these expressions that is found in a host or port says what is wrong with it.
+# The first of these expressions that is found in a host says what is wrong with it.
 HOST_FAULTS = (
     (r"[^\x00-\x7f]", "has letters outside ASCII"),
     (r"%", "has an escaped character in its host"),
-    (r"[^a-z0-9.*-]", "has `{0}` in its host"),
+    (r"[^a-z0-9_.*-]", "has `{0}` in its host"),
     (rf".{{{LONGEST_HOST + 1}}}", f"has a host of more than {LONGEST_HOST} characters"),
     (r"^\.|\.\.", "has an empty label in its host"),
     (r"(^|\.)-|-(\.|\Z)", "has a hyphen at the edge of a label"),
     (r"[^.]{64}", "has a label of more than 63 characters"),
-    (r"\.\Z", "ends its host in a dot"),
 )
-PORT_FAULTS = (
-    (r"^\Z", "has a colon without a port"),
-    (r"[^0-9]", "has an invalid port"),
-    (r"^0+\Z", "has the port 0"),
-    (r"^0*[1-9][0-9]{5}", "has a port above 65535"),
-    (r"^0", "has a port that starts with a zero"),
-)
-
-
-def first_fault(text: str, faults: Iterable[tuple[str, str]]) -> str | None:
-    """Return the reason of the first expression that is found in a text."""
-    found = ((re.search(expression, text), reason) for expression, reason in faults)
-    return next((reason.format(match[0]) for match, reason in found if match), None)
 
 
 def host_fault(host: str) -> str | None:
     """Return what is wrong with a host in lower case; None if nothing is."""
     is_ipv6 = host.startswith("[")
-    if not is_ipv6 and (reason := first_fault(host, HOST_FAULTS)):
-        return reason
+    for expression, reason in () if is_ipv6 else HOST_FAULTS:
+        if found := re.search(expression, host):
+            return reason.format(found[0])
     # Only the parser knows the many notations of an address, and what punycode is valid.
     site = origin_of("https", host.replace("*", "x"))
     if is_ipv6 or ENDS_IN_NUMBER.search(host):
@@ -230,6 +200,8 @@ def host_fault(host: str) -> str | None:
         if site is None or "]" in host[:-1]:
             return f"has an invalid {kind}"
         return None if site.host == host else f"has an {kind} that browsers write differently"
+    if host.endswith("."):
+        return "ends its host in a dot, which browsers send only for a page that was opened with it"
     return "has a label that is not valid punycode" if "xn--" in host and site is None else None
 
 
@@ -237,11 +209,16 @@ def port_fault(scheme: str, port: str | None) -> str | None:
     """Return what is wrong with a port; None if nothing is."""
     if port is None or port == "*":
         return None
-    if port.lstrip("0") == DEFAULT_PORTS[scheme]:
-        return f"names the port that {scheme} uses anyway"
-    if port.isdecimal() and int(port[:8]) > 65535 and len(port.lstrip("0")) == 5:
-        return "has a port above 65535"
-    return first_fault(port, PORT_FAULTS)
+    number = port.lstrip("0")
+    cases = (
+        (not port, "has a colon without a port"),
+        (re.search("[^0-9]", port), "has an invalid port"),
+        (number == DEFAULT_PORTS[scheme], f"names the port that {scheme} uses anyway"),
+        (not number, "has the port 0"),
+        ((len(number), number) > (5, "65535"), "has a port above 65535"),
+        (number != port, "has a port that starts with a zero"),
+    )
+    return next((reason for applies, reason in cases if applies), None)
 
 
 def joined(reasons: list[str]) -> str:
@@ -272,7 +249,12 @@ def meant(text: str) -> Origin | Pattern | None:
     """Return the origin or pattern that one text most likely stands for."""
     parts = split(text)
     if parts is None:
-        return meant_without_scheme(text.lstrip("/\\"))
+        host = text.lstrip("/\\")
+        site = None if "://" in host else meant(f"https://{host}")
+        if site is not None and site.is_loopback:
+            return meant(f"http://{host}")
+        # A bare word is more likely a slip than the name of a host.
+        return site if site is not None and "." in site.host else None
     scheme = {"ws": "http", "wss": "https"}.get(parts[1].lower(), parts[1].lower())
     user, _, authority = parts[3].rpartition("@")
     # `https://app.acme.com@evil.net` leads to evil.net: nothing to suggest.
@@ -280,17 +262,6 @@ def meant(text: str) -> Origin | Pattern | None:
         return None
     authority = TRAILING_DOT.sub("", WIDE_DOTS.sub(".", authority))
     return canonical(scheme, authority) or canonical(scheme, authority.removesuffix(":*"))
-
-
-def meant_without_scheme(text: str) -> Origin | Pattern | None:
-    """Return the origin of a host that was typed without a scheme."""
-    if "://" in text or split(text) is not None:
-        return None
-    site = meant(f"https://{text}")
-    if site is not None and site.is_loopback:
-        return meant(f"http://{text}")
-    # A bare word is more likely a slip than the name of a host.
-    return site if site is not None and "." in site.host else None
 
 
 # --- Near misses ------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ class CORSPolicy:
         def nearest(refused: str) -> NearMiss | None:
             return near_miss(refused, entries[:MOST_COMPARED])
 
-        def describe_stranger(refused: str) -> str:
+        def describe_refused(refused: str) -> str:
             near = nearest(refused)
             listed = ", ".join(self.allow_origins) or "none"
             sentence = near.sentence if near else f"{refused!a} is not allowed"
@@ -121,6 +121,6 @@ class CORSPolicy:
             "allow_origins": frozenset(str(each) for each in entries if isinstance(each, Origin)),
             "allow_origin_regex": "|".join(patterns) or None,
             # What helps a developer would tell other sites the policy.
-            "describe_stranger": describe_stranger if self.strictness == "local" else None,
+            "describe_refused": describe_refused if self.strictness == "local" else None,
             "near_miss": nearest,
         }

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from pydantic_settings import BaseSettings
 
 from . import fetch_standard
-from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
+from .findings import Finding, Severity, Waiver, proposed, read_waiver, read_waivers, shown, waive
 from .origin import Origin, Pattern, own_app_origin
-from .origin_errors import OriginError, parse_or_error
+from .origin_errors import OriginError, parse
 from .policy import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -73,7 +73,13 @@ class Subject:
     @cached_property
     def entries(self) -> list[tuple[str, Origin | Pattern | OriginError]]:
         """Each entry of the allowed origins with what it is, or why it is no origin."""
-        return [(text, parse_or_error(text)) for text in self.policy.allow_origins]
+        read: list[tuple[str, Origin | Pattern | OriginError]] = []
+        for text in self.policy.allow_origins:
+            try:
+                read.append((text, parse(text)))
+            except OriginError as error:
+                read.append((text, error))
+        return read
 
     @property
     def sites(self) -> Iterator[tuple[str, Origin | Pattern]]:
@@ -151,16 +157,11 @@ def findings_of(subject: Subject, rules: Iterable[Rule]) -> Iterator[Finding]:
             continue
         for fault in rule.check(subject):
             variable = subject.variables.get(fault.variable)
-            finding = Finding(
-                rule=rule.id,
-                severity=fault.severity or severity,
-                variable=fault.variable,
-                value=fault.value,
-                reason=fault.reason,
-                fix=fault.fix,
-                where=fault.where or (variable.where if variable else ""),
-            )
+            where = fault.where or (variable.where if variable else "")
+            fields = fault._asdict() | {"severity": fault.severity or severity, "where": where}
             can_be_waived = rule.waivable and not fault.is_final
+            del fields["is_final"]
+            finding = Finding(rule=rule.id, **fields)
             yield waive(finding, subject.waivers, can_be_waived=can_be_waived)
 
 
@@ -176,6 +177,8 @@ REQUEST_ONLY_HEADERS = fetch_standard.names(
     "origin range referer user-agent"
 )
 
+# The variables of the policy, and the one that selects them.
+OF_POLICY = frozenset({*FIELDS, "ENVIRONMENT"})
 MERGE_MARKER = re.compile(r"^(<{7}|={7}|>{7}|\|{7})( |$)")
 # The beginning of a line about the policy, however it goes on.
 ABOUT_THE_POLICY = re.compile(
@@ -204,8 +207,10 @@ def fix_of(error: OriginError, subject: Subject) -> str:
     meant = error.suggestion.split(",") if error.suggestion else []
     if meant and all(text in subject.policy.allow_origins for text in meant):
         return f"remove it; {error.suggestion} is listed already"
-    patterns = [text for text, _ in subject.patterns]
-    policy = replace(subject.policy, allow_origins=(*patterns, *meant))
+    for text, pattern in subject.patterns:
+        if any(map(pattern.covers, meant)):
+            return f"remove it, or better, remove {text}"
+    policy = replace(subject.policy, allow_origins=tuple(meant))
     found = findings_of(Subject(policy), BOOK)
     return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
 
@@ -239,7 +244,7 @@ def origins_not_set(subject: Subject) -> Iterator[Fault]:
 def plain_http(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield the entries that are plain http on a host that is not loopback, each with its fix."""
     for text, each in subject.sites:
-        if each.is_plain_http and not each.is_loopback:
+        if each.scheme == "http" and not each.is_loopback:
             https = text.replace("http://", "https://", 1).removesuffix(":443")
             listed = https in subject.policy.allow_origins
             yield text, f"remove it; {https} is listed already" if listed else f"write {https}"
@@ -283,13 +288,25 @@ def private_address(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, fix)
 
 
-@BOOK.rule("CORS012", "- W W", waivable=True)
+@BOOK.rule("CORS012", "- W E", waivable=True)
 def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
     """A wildcard for a whole label."""
+    policy = subject.policy
     for text, pattern in subject.patterns:
-        if pattern.kind == "label":
-            reason = "lets every host directly below the domain call"
-            yield Fault(ORIGINS, text, reason, "list the hosts that need it one by one")
+        # Under a public suffix, CORS014 says it.
+        if pattern.kind != "label" or pattern.is_under_public_suffix:
+            continue
+        reason = "lets every host directly below the domain call"
+        fix = "list the hosts that need it one by one"
+        if not policy.allow_credentials or policy.strictness != "production":
+            yield Fault(ORIGINS, text, reason, fix, severity="warning")
+            continue
+        if text not in [each.value for each in subject.waivers]:
+            waiver = proposed("CORS012", text)
+            door = f"add {waiver} to {WAIVERS}" if policy.waivers else f"write {WAIVERS}={waiver}"
+            fix += f", or accept it for three months after a review: {door}, below a comment that "
+            fix += "begins with CORS012 and says why"
+        yield Fault(ORIGINS, text, f"{reason} and act as the user", fix)
 
 
 @BOOK.rule("CORS013", "W W E", waivable=True)
@@ -304,7 +321,7 @@ def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
 
 @BOOK.rule("CORS014", "W E E", waivable=True)
 def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
-    """A wildcard directly under a public suffix."""
+    """A wildcard under a public suffix or on shared hosting."""
     credentials = subject.policy.allow_credentials
     is_preview = subject.policy.environment == "preview" and not credentials
     for text, pattern in subject.patterns:
@@ -315,24 +332,9 @@ def wildcard_under_public_suffix(subject: Subject) -> Iterator[Fault]:
             fix = "give previews a domain of your own, or list the exact origins that are yours"
             yield Fault(ORIGINS, text, reason, fix, severity="warning")
         elif pattern.is_under_public_suffix:
-            reason = "is directly under a public suffix, where anybody can register a name"
+            reason = "is on shared hosting or under a public suffix, where anybody can take a name"
             fix = "list the exact origins that are yours"
             yield Fault(ORIGINS, text, reason, fix, is_final=credentials)
-
-
-@BOOK.rule("CORS029", "W W W")
-def duplicate_origin(subject: Subject) -> Iterator[Fault]:
-    """A duplicate origin."""
-    seen: set[str] = set()
-    patterns = [pattern for _, pattern in subject.patterns]
-    for text, entry in subject.entries:
-        if text in seen:
-            yield Fault(ORIGINS, text, "is listed twice", "remove one of the two")
-        seen.add(text)
-        for pattern in patterns:
-            if isinstance(entry, Origin) and pattern.covers(entry):
-                reason = f"is covered by {pattern} already"
-                yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
 
 
 @BOOK.rule("CORS032", "- W E", waivable=True)
@@ -345,6 +347,13 @@ def placeholder_host(subject: Subject) -> Iterator[Fault]:
 
 
 # --- Methods and headers ----------------------------------------------------------------------
+EXAMPLES = {
+    METHODS: "GET,POST",
+    REQUEST_HEADERS: "Authorization,Content-Type",
+    EXPOSED_HEADERS: "X-Total-Count,ETag",
+}
+
+
 def is_name(text: str) -> bool:
     """Whether it is a token without quotes, which a token may hold but which are leftovers."""
     return fetch_standard.TOKEN.fullmatch(text) is not None and not set(text) & set("'`")
@@ -400,13 +409,9 @@ def method_override(subject: Subject) -> Iterator[Fault]:
 
 def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield each list that holds `*`, with an example of what to write instead."""
-    policy = subject.policy
-    if "*" in policy.allow_methods:
-        yield METHODS, "GET,POST"
-    if "*" in policy.allow_headers:
-        yield REQUEST_HEADERS, "Authorization,Content-Type"
-    if "*" in policy.expose_headers:
-        yield EXPOSED_HEADERS, "X-Total-Count"
+    for variable, example in EXAMPLES.items():
+        if "*" in getattr(subject.policy, FIELDS[variable]):
+            yield variable, example
 
 
 @BOOK.rule("CORS021", "W W E", waivable=True)
@@ -440,14 +445,6 @@ def impossible_exposed_header(subject: Subject) -> Iterator[Fault]:
         elif name in REQUEST_ONLY_HEADERS:
             fix = f"remove it here; scripts may set it when {REQUEST_HEADERS} lists it"
             yield Fault(EXPOSED_HEADERS, header, "is a request header", fix)
-
-
-@BOOK.rule("CORS024", "W W W")
-def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
-    """A response header that is readable anyway."""
-    for header in subject.policy.expose_headers:
-        if header.lower() in fetch_standard.SAFELISTED_RESPONSE_HEADERS:
-            yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
 
 
 # --- Maximum age, credentials, public paths ---------------------------------------------------
@@ -656,8 +653,8 @@ def expandable_value(subject: Subject) -> Iterator[Fault]:
     """A $ in a variable of the policy."""
     in_process = [each for each in subject.variables.values() if each.where == PROCESS]
     in_files = [each for file in subject.files for each in file.variables]
-    for variable in filter(is_of_policy, [*in_files, *in_process]):
-        if "$" in variable.value:
+    for variable in [*in_files, *in_process]:
+        if variable.name in OF_POLICY and "$" in variable.value:
             reason = "holds a $, which python-dotenv may replace and Docker does not"
             fix = "write out the value, without $"
             yield Fault(variable.name, variable.value, reason, fix, variable.where)
@@ -668,17 +665,12 @@ def repeated_variable(subject: Subject) -> Iterator[Fault]:
     """A variable of the policy that is set twice in one file."""
     for file in subject.files:
         first: dict[str, Variable] = {}
-        for variable in filter(is_of_policy, file.variables):
-            if variable.name in first:
+        for variable in file.variables:
+            if variable.name in OF_POLICY and variable.name in first:
                 reason = f"is set a second time; the first is {first[variable.name].where}"
                 fix = "keep one of the two lines"
                 yield Fault(variable.name, variable.value, reason, fix, variable.where)
             first.setdefault(variable.name, variable)
-
-
-def is_of_policy(variable: Variable) -> bool:
-    """Whether it is a variable of the policy, or ENVIRONMENT, which selects them."""
-    return variable.name in FIELDS or variable.name == "ENVIRONMENT"
 
 
 RULES: tuple[Rule, ...] = tuple(sorted(BOOK, key=lambda rule: rule.id))

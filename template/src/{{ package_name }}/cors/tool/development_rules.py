@@ -1,8 +1,9 @@
 # fmt: off
 """Rules for `cors check` in a checkout and for the test suite; a service that starts skips them.
 
-They read source code, routes and the waivers, and whether updates reach this service and lose
-nothing: the recorded answers, the address of the template, what git has, and where the code is.
+They read source code, routes and the waivers, and find what is needless. And they say whether
+updates reach this service and lose nothing: the recorded answers, the address of the template, what
+git has, and where the code is.
 """
 
 import ast
@@ -26,8 +27,9 @@ from starlette.staticfiles import StaticFiles
 from .. import RELEASE
 from ..app import APP_RULES, has_provider, others_may_call, routes_in
 from ..cli import Environment, examine
-from ..fetch_standard import SAFELISTED_METHODS
+from ..fetch_standard import SAFELISTED_METHODS, SAFELISTED_RESPONSE_HEADERS
 from ..findings import ConfigurationError, Waiver, errors_among, shown
+from ..origin import Origin
 from ..policy import (
     CREDENTIALS,
     EXPOSED_HEADERS,
@@ -251,6 +253,41 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
         if len(unused) > 1:
             reason = "are allowed, but no route answers them"
         yield Fault(METHODS, ",".join(unused), reason, change(subject, METHODS, [*kept, *missing]))
+
+
+# --- What does no harm, and is not needed -------------------------------------------------------
+
+
+@BOOK.rule("CORS029", "W W W")
+def duplicate_origin(subject: Subject) -> Iterator[Fault]:
+    """A duplicate origin."""
+    seen: set[str] = set()
+    patterns = [pattern for _, pattern in subject.patterns]
+    for text, entry in subject.entries:
+        if text in seen:
+            yield Fault(ORIGINS, text, "is listed twice", "remove one of the two")
+        seen.add(text)
+        for pattern in patterns:
+            if isinstance(entry, Origin) and pattern.covers(entry):
+                reason = f"is covered by {pattern} already"
+                yield Fault(ORIGINS, text, reason, f"remove it, or better, remove {pattern}")
+
+
+@BOOK.rule("CORS024", "W W W")
+def needless_exposed_header(subject: Subject) -> Iterator[Fault]:
+    """A response header that is readable anyway."""
+    for header in subject.policy.expose_headers:
+        if header.lower() in SAFELISTED_RESPONSE_HEADERS:
+            yield Fault(EXPOSED_HEADERS, header, "is readable without it", f"remove {header}")
+
+
+@BOOK.rule("CORS061", "W W W")
+def exposed_header_of_the_policy(subject: Subject) -> Iterator[Fault]:
+    """An exposed header of the policy itself."""
+    for header in subject.policy.expose_headers:
+        if header.lower().startswith("access-control-"):
+            reason = "is for the browser, and no script needs to read it"
+            yield Fault(EXPOSED_HEADERS, header, reason, f"remove {header}")
 
 
 # --- Waivers ----------------------------------------------------------------------------------

@@ -316,7 +316,7 @@ def about_headers(found: Explanation) -> Iterator[str]:
 def about_network(found: Explanation, page: Site, service: Site) -> Iterator[str]:
     """Say where a browser blocks a request before CORS comes into play."""
     is_service_local = service.is_loopback or service.is_private
-    if page.scheme == "https" and service.is_plain_http and not service.is_loopback:
+    if page.scheme == "https" and service.scheme == "http" and not service.is_loopback:
         yield (
             f"Mixed content: a page on https may not call {service}, whatever the policy says. "
             "Serve it over https."

@@ -259,7 +259,7 @@ def listen_for_pages(
 
 def is_local(entry: Origin | Pattern) -> bool:
     """Whether a page can be served there: on this machine, and without a certificate."""
-    return entry.is_loopback and entry.is_plain_http
+    return entry.is_loopback and entry.scheme == "http"
 
 
 def sample_host(entry: Origin | Pattern) -> str:
@@ -547,7 +547,7 @@ class Planner:
     def __init__(self, app: ASGIApp, policy: CORSPolicy, sources: Sources, service: str) -> None:
         self.app, self.policy, self.sources, self.service = app, policy, sources, service
         self.watch = Watch()
-        arguments = policy.middleware_arguments() | {"describe_stranger": None}
+        arguments = policy.middleware_arguments() | {"describe_refused": None}
         behind_policy = StrictCORSMiddleware(app, **arguments)
         self.by_policy = ASGITransport(self.watch.around(behind_policy), service)
         self.by_service = ASGITransport(self.watch.around(app), service)

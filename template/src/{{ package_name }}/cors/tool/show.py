@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..app import has_provider
-from ..cli import Environment, as_text
+from ..cli import NOT_AT_START, Environment, as_text
 from ..findings import read_waivers
 from ..policy import STRICTNESSES
 from ..rules import Rule
@@ -122,7 +122,7 @@ def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
 
 # --- cors rules -------------------------------------------------------------------------------
 
-LETTERS = {"E": "refuses", "W": "warns", "-": "fine"}
+LETTERS = {"E": "error", "W": "warning", "-": "fine"}
 
 
 def rules_as_table(rules: Iterable[Rule], console: Console) -> None:
@@ -141,6 +141,14 @@ def rule_texts() -> Mapping[str, Mapping[str, str]]:
     return tomllib.loads(Path(__file__).with_name("rules.toml").read_text("utf-8"))
 
 
+def severities(rule: Rule) -> str:
+    """Return what breaking the rule means in each class of environments."""
+    letters = zip(STRICTNESSES, rule.severities.split(), strict=True)
+    text = ", ".join(f"{name}: {LETTERS[each]}" for name, each in letters)
+    starts = rule.id in NOT_AT_START and "E" in rule.severities
+    return f"{text}. The service starts all the same; the check fails" if starts else text
+
+
 def waiving(rule: Rule) -> str:
     """Return whether the rule can be waived, and what a reviewer of the waiver asks."""
     if not rule.waivable:
@@ -152,8 +160,7 @@ def rule_as_text(rule: Rule, console: Console) -> None:
     """Print one rule with its reason and examples."""
     text = rule_texts()[rule.id]
     console.print(Text(f"{rule.id}  {rule.title}", style="bold"))
-    severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
-    console.print("  " + ", ".join(f"{name}: {LETTERS[each]}" for name, each in severities))
+    console.print(f"  {severities(rule)}")
     console.print(Text(f"\n{text['why']}\n"))
     console.print(Text(f"{waiving(rule)}\n"))
     console.print(Text(f"  bad   {text['bad']}", style="red"), soft_wrap=True)
@@ -167,20 +174,22 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
         "",
         "Printed by `cors rules --format markdown`. Ids never change; new ones come at the end.",
         "local: `development` and `test`; production: `production` and names such as `prod-eu` and",
-        "`live`; shared: `staging`, `preview` and all others ([environments.md](environments.md)).",
-        "What is refused keeps the service from starting.",
+        "`live`; shared: `staging`, `preview` and all others ([environments.md](environments.md)). An",
+        "error keeps the service from starting, unless the rule says otherwise. Rules judge the policy;",
+        "the policy then decides about each request.",
+        "",
+        "What an origin is, and which shared hosting CORS014 knows: [origins.md](origins.md).",
         "",
         "Some rules can be waived until a day: `CORS_WAIVERS=CORS012:2027-01-31:https://*.acme.com`",
         "([waivers.md](waivers.md)).",
         "",
     ]
     for rule in rules:
-        severities = zip(STRICTNESSES, rule.severities.split(), strict=True)
         text = rule_texts()[rule.id]
         lines += [
             f"## {rule.id}: {rule.title}",
             "",
-            ", ".join(f"{name} {LETTERS[each]}" for name, each in severities) + ".",
+            f"{severities(rule)}.",
             "",
             text["why"],
             "",
