@@ -42,7 +42,7 @@ from ..policy import (
     REQUEST_HEADERS,
     WAIVERS,
 )
-from ..rules import RULES, Fault, RuleBook, Subject, findings_of, is_of_policy
+from ..rules import OF_POLICY, RULES, Fault, RuleBook, Subject, findings_of
 from ..sources import PROCESS, DotenvFile, Sources, environments, find_sources, read_list
 from .browser import registrable_domain
 
@@ -544,11 +544,11 @@ def line_read_otherwise(subject: Subject) -> Iterator[Fault]:
         lines = ["", *file.text.split("\n")]
         bindings = (each for each in file.bindings if each.key is not None)
         rows = [*zip(file.variables, bindings, strict=True)]
-        last = max((n for n, row in enumerate(rows, 1) if is_of_policy(row[0])), default=0)
+        last = max((n for n, row in enumerate(rows, 1) if row[0].name in OF_POLICY), default=0)
         for variable, binding in rows[:last]:
             line = binding.original.string.lstrip().rstrip("\n")
             above = lines[int(variable.where.rpartition(":")[2]) - 1]
-            if not is_of_policy(variable):
+            if variable.name not in OF_POLICY:
                 reason = is_open(line) and "leaves a quote open or ends in \\, so a shell reads on"
                 fix = "put the value in quotes"
             elif above.startswith("#") and above.endswith("\\"):
