@@ -252,6 +252,16 @@ def test_show_puts_the_environments_side_by_side(project: Path) -> None:
     assert "\x1b" not in result.stdout
 
 
+def test_show_says_how_strictly_each_environment_is_judged(project: Path) -> None:
+    text = (project / ".env.production").read_text()
+    eu = text.replace("ENVIRONMENT=production", "ENVIRONMENT=prod-eu")
+    (project / ".env.prod-eu").write_text(eu)
+    (row,) = re.findall(r"judged as +(.*)", cors(project, "show").stdout)
+    assert row.split() == ["local", "shared", "production", "production"]
+    policies = json.loads(cors(project, "show", "--format", "json").stdout)
+    assert policies["prod-eu"]["strictness"] == "production"
+
+
 def test_show_as_markdown_is_one_table(project: Path) -> None:
     result = cors(project, "show", "--format", "markdown")
     lines = [line for line in result.stdout.splitlines() if line.strip()]

@@ -138,9 +138,9 @@ def test_a_file_that_is_no_utf_8_is_said(project: Path) -> None:
 
 def test_a_folder_in_the_place_of_a_file_is_no_environment(project: Path) -> None:
     (project / ".env.qa").mkdir()
-    result = run_warm(project, *START, ENVIRONMENT="qa")
+    result = run_warm(project, *START, ENVIRONMENT="qa", CORS_ALLOWED_ORIGINS=APP)
     assert result.returncode == 1
-    assert "there is no .env.qa" in result.stderr
+    assert "`.env.qa` is a directory in the place of a file" in result.stderr
 
 
 def test_merge_markers_stop_the_start(project: Path) -> None:

@@ -9,8 +9,13 @@ from typing import Any
 
 import pytest
 from dotenv import dotenv_values
+from service.cors.policy import CORSPolicy
+from service.cors.rules import Subject
+from service.cors.sources import find_sources
+from service.cors.tool.development_rules import line_read_otherwise
 
 from .answer_sets import ANSWER_SETS
+from .dotenv_readers import readings
 from .project import TEMPLATE, render, run, run_suite
 
 # With a blank, as the template writes its tags; Python has braces of its own, side by side.
@@ -69,18 +74,33 @@ def test_the_dotenv_files_say_what_was_answered(rendered: tuple[Path, dict[str, 
         assert values["CORS_MAX_AGE"] == str(answers.get("preflight_max_age", 7200))
 
 
-def test_a_shell_and_docker_read_the_dotenv_files_alike(
+def test_every_reader_reads_the_dotenv_files_alike(
     rendered: tuple[Path, dict[str, Any]],
 ) -> None:
     project, _ = rendered
     for path in project.glob(".env.*"):
-        lines = path.read_text().splitlines()
-        assignments = [line for line in lines if line and not line.startswith("#")]
+        data = path.read_bytes()
+        found = readings(data)
+        assert found.pop("python-dotenv")
+        assert all(each == dotenv_values(path) for each in found.values()), found
         # Unquoted and without blanks, a value means the same to every reader.
+        lines = data.decode().splitlines()
+        assignments = [line for line in lines if line and not line.startswith("#")]
         assert all(re.fullmatch(r"[A-Z_]+=[^\s\"'$`\\;&|<>()]*", line) for line in assignments)
         # Two neighbouring variables would conflict when you change one and an update the other.
         neighbours = pairwise(lines)
         assert not any(a in assignments and b in assignments for a, b in neighbours)
+
+
+def test_check_names_no_line_of_them_that_others_read_otherwise(
+    rendered: tuple[Path, dict[str, Any]],
+) -> None:
+    project, _ = rendered
+    names = [path.name.removeprefix(".env.") for path in project.glob(".env.*")]
+    for name in (name for name in names if name != "example"):
+        sources = find_sources(name, project)
+        subject = Subject(CORSPolicy(environment=name), sources)
+        assert [*line_read_otherwise(subject)] == []
 
 
 def test_the_project_is_formatted_and_linted(rendered: tuple[Path, dict[str, Any]]) -> None:

@@ -734,7 +734,7 @@ def test_a_dotenv_file_under_another_name_is_found(tmp_path: Path) -> None:
     (tmp_path / ".env.development").touch()
     (found,) = development_findings(tmp_path, "prod", "CORS047")
     assert found.variable == ".env.prod"
-    assert "is judged like staging" in found.reason
+    assert "is judged as production" in found.reason
     assert "rename it to .env.production, with ENVIRONMENT=production in it" in found.fix
     assert development_findings(tmp_path, "qa", "CORS047") == []
 
@@ -764,6 +764,72 @@ def test_the_rule_on_dropped_answers(
     assert all("--data production_origins=…" in each.fix.replace("'", "") for each in found)
 
 
+# --- Lines that others read otherwise ---------------------------------------------------------
+
+# A sentence, a line, the verdict. tests/test_dotenv_readers.py has the table of lines.
+LINE_CASES: tuple[tuple[str, str, str], ...] = (
+    ("quotes", 'CORS_ALLOW_METHODS="GET"', "W W W"),
+    ("plain text", "CORS_ALLOW_METHODS=GET", "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "environment", "letter"),
+    [
+        pytest.param(line, environment, letter, id=f"{environment} {sentence}")
+        for sentence, line, verdict in LINE_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_lines_that_others_read_otherwise(
+    tmp_path: Path, line: str, environment: str, letter: str
+) -> None:
+    (tmp_path / f".env.{environment}").write_text(dotenv(environment, (line,)))
+    subject = Subject(policy(environment), find_sources(environment, tmp_path))
+    found = [each for each in findings_of(subject, ALL_RULES) if each.rule == "CORS059"]
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+
+
+# --- Signs of another environment -------------------------------------------------------------
+
+# A sentence, FASTAPI_ENV by the class of the environment that is served, the verdict.
+DOUBT_CASES: tuple[tuple[str, dict[str, str], str], ...] = (
+    (
+        "another class in FASTAPI_ENV",
+        {"development": "production", "staging": "development", "production": "staging"},
+        "W W W",
+    ),
+    (
+        "the same class in FASTAPI_ENV",
+        {"development": "test", "staging": "preview", "production": "prod"},
+        "- - -",
+    ),
+    ("nothing in FASTAPI_ENV", {}, "- - -"),
+)
+
+
+@pytest.mark.parametrize(
+    ("other", "environment", "letter"),
+    [
+        pytest.param(
+            other.get(environment, ""), environment, letter, id=f"{environment} {sentence}"
+        )
+        for sentence, other, verdict in DOUBT_CASES
+        for environment, letter in classes(verdict)
+    ],
+)
+def test_the_rule_on_signs_of_another_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str, environment: str, letter: str
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", environment)
+    monkeypatch.setenv("FASTAPI_ENV", other)
+    found = [each for each in findings(tmp_path, environment, ()) if each.rule == "CORS060"]
+    assert ({LETTERS[each.severity] for each in found} or {"-"}) == {letter}
+    # What is served elsewhere is not said of this process.
+    monkeypatch.setenv("ENVIRONMENT", "qa")
+    assert findings(tmp_path, environment, ()) == []
+
+
 # --- The book itself --------------------------------------------------------------------------
 
 
@@ -789,6 +855,8 @@ def test_every_rule_has_a_refusing_and_an_accepting_case_in_each_class() -> None
     rows += [("CORS048", verdict) for _, _, verdict in NAME_CASES]
     # A suggestion for all environments at once: `test_hosts` has its cases.
     rows += [("CORS057", verdict) for verdict in ("- S S", "- - -")]
+    rows += [("CORS059", verdict) for _, _, verdict in LINE_CASES]
+    rows += [("CORS060", verdict) for _, _, verdict in DOUBT_CASES]
     for rule, verdict in rows:
         for environment, letter in classes(verdict):
             verdicts.setdefault((rule, environment), set()).add(letter)

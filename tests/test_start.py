@@ -229,6 +229,48 @@ def test_without_an_environment_it_is_development_and_says_so(project: Path) -> 
     assert "ENVIRONMENT is not set: using development" in result.stderr
 
 
+# The variables of the process, and what the start says of them.
+SIGNS: dict[str, tuple[dict[str, str], str]] = {
+    "fastapi dev": ({"FASTAPI_ENV": "development"}, ""),
+    "tests": ({"FASTAPI_ENV": "test"}, ""),
+    "another FASTAPI_ENV": (
+        {"FASTAPI_ENV": "production"},
+        "`production` contradicts ENVIRONMENT, which is not set (development is used)",
+    ),
+    "fastapi dev with another policy": (
+        {"ENVIRONMENT": "production", "FASTAPI_ENV": "development"},
+        "`development` contradicts ENVIRONMENT, which is production",
+    ),
+    "both alike": ({"ENVIRONMENT": "production", "FASTAPI_ENV": "production"}, ""),
+    "forwarded hosts": ({"FORWARDED_ALLOW_IPS": "*"}, "though the server trusts a proxy"),
+    "forwarded hosts that are meant": (
+        {"FORWARDED_ALLOW_IPS": "*", "ENVIRONMENT": "development"},
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("variables", "said"), SIGNS.values(), ids=SIGNS)
+def test_signs_of_another_environment_are_said_at_the_start(
+    cookies_service: Path, variables: dict[str, str], said: str
+) -> None:
+    result = run(cookies_service, "python", "-c", "import orders_api.main", **variables)
+    assert result.returncode == 0
+    assert said in result.stderr
+    assert ("CORS060 warning" in result.stderr) == bool(said)
+
+
+@pytest.mark.parametrize("option", ["--proxy-headers", "--forwarded-allow-ips=*"])
+def test_a_server_that_trusts_a_proxy_names_its_environment(
+    cookies_service: Path, option: str
+) -> None:
+    code = "import orders_api.main"
+    result = run(cookies_service, "python", "-c", code, option)
+    assert "CORS060 warning: ENVIRONMENT" in result.stderr
+    result = run(cookies_service, "python", "-c", code, option, ENVIRONMENT="staging")
+    assert "CORS060" not in result.stderr
+
+
 def test_an_image_without_the_development_file_does_not_fall_back_to_it(project: Path) -> None:
     (project / ".env.development").unlink()
     result = run(project, "python", "-c", "import orders_api.main")

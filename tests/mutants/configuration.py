@@ -1,8 +1,12 @@
 """Faults of what reads an environment's configuration, and of the rules that audit it."""
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from .replacing import Core, Fault, Replacement, function, policy, replace_attribute
 
@@ -80,6 +84,52 @@ def with_defaults(core: Core) -> None:
         return find_sources
 
     replace_attribute(core, core.sources, "find_sources", make)
+
+
+def passes_over(when: Callable[[Path], bool]) -> Replacement:
+    """Pass over what is no file where one of these files should be."""
+
+    def make(original: Any) -> Any:
+        def find_sources(name: str | None = None, directory: Any = None) -> Any:
+            def lexists(path: Path) -> bool:
+                return os.path.isfile(path) if when(path) else os.path.islink(path) or path.exists()
+
+            with patch("os.path.lexists", lexists):
+                return original(name, directory)
+
+        return find_sources
+
+    return function("sources", "find_sources", make)
+
+
+def reads_nothing(core: Core) -> None:
+    """Read what is no file as an empty one."""
+    replace_attribute(
+        core,
+        core.sources,
+        "read_file",
+        lambda original: (
+            lambda path: original(path) if path.is_file() else core.sources.DotenvFile(path, "", ())
+        ),
+    )
+
+
+def production_is(when: Callable[[str], bool]) -> Replacement:
+    """Judge these names, and no others, as production."""
+
+    def make(original: Any) -> Any:
+        def strictness_of(name: str) -> Any:
+            found = original(name)
+            return "production" if when(name) else "shared" if found == "production" else found
+
+        return strictness_of
+
+    return function("policy", "strictness_of", make)
+
+
+def knows_only_ours(core: Core) -> None:
+    """Take every other variable with our prefix for a mistake."""
+    core.rules.declared = lambda settings: {*core.policy.FIELDS}
 
 
 def waivers_are_for(when: Callable[[Any, Any], bool]) -> Replacement:
@@ -233,6 +283,60 @@ FAULTS_OF_THE_CONFIGURATION = [
         "after a variable that cannot be read, nothing else is said",
         function("settings", "read_settings", only_what_is_unreadable),
         "test_configuration: all_errors",
+    ),
+    Fault(
+        "a directory in the place of a file is passed over",
+        passes_over(lambda path: path.suffix != ".local"),
+        "test_configuration: directory_in_the_place",
+    ),
+    Fault(
+        "a directory in the place of a local file is passed over",
+        passes_over(lambda path: path.suffix == ".local"),
+        "test_configuration: directory_in_the_place",
+    ),
+    Fault(
+        "a directory in the place of a file is an empty file",
+        reads_nothing,
+        "test_configuration: directory_in_the_place",
+    ),
+    Fault(
+        "only the name production is judged as production",
+        production_is(lambda name: name == "production"),
+        "test_configuration: name_of_production: prod-eu",
+    ),
+    Fault(
+        "a name with digits is not judged as production",
+        production_is(
+            lambda name: re.match("(prod|prd|production|live)([-_]|$)", name) is not None
+        ),
+        "test_configuration: name_of_production: prd1",
+    ),
+    Fault(
+        "live is not judged as production",
+        production_is(
+            lambda name: re.match("(prod|prd|production)[0-9]*([-_]|$)", name) is not None
+        ),
+        "test_configuration: name_of_production: live",
+    ),
+    Fault(
+        "every name that contains prod is judged as production",
+        production_is(lambda name: "prod" in name or name == "live"),
+        "test_configuration: name_of_production: preprod",
+    ),
+    Fault(
+        "FASTAPI_ENV may contradict ENVIRONMENT",
+        rule("CORS060", check=lambda subject: ()),
+        "test_configuration: another_environment",
+    ),
+    Fault(
+        "a variable of one's own settings is unknown",
+        knows_only_ours,
+        "test_configuration: your_own_settings",
+    ),
+    Fault(
+        "lines that a shell reads otherwise go unnoticed",
+        rule("CORS059", check=lambda subject: ()),
+        "test_configuration: read_otherwise",
     ),
     Fault("settings made in code are not judged", unaudited, "test_configuration: made_in_code"),
     Fault(

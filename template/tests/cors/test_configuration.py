@@ -121,6 +121,57 @@ def test_a_file_that_does_not_fit_is_refused(
         load(environment, tmp_path)
 
 
+@pytest.mark.parametrize("suffix", ["", ".local"])
+def test_a_directory_in_the_place_of_a_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    """Docker makes one for a missing bind mount. The process alone would say less than the file."""
+    (tmp_path / ".env.production.local").touch()
+    (tmp_path / f".env.production{suffix}").unlink(missing_ok=True)
+    (tmp_path / f".env.production{suffix}").mkdir()
+    settings = package_module("cors.settings").CORSSettings
+    given = {"ENVIRONMENT": "production", "CORS_ALLOWED_ORIGINS": "https://app.acme.com"}
+    with only_dotenv(), patch.dict(os.environ, given):
+        try:
+            found = str(settings.load(directory=tmp_path).cors_policy())
+        except package_module("cors.findings").ConfigurationError as error:
+            found = str(error)
+    assert f"`.env.production{suffix}` is a directory" in found, RESTORE_CORS
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_production"),
+    [
+        ("production", True),
+        ("prod-eu", True),
+        ("production_2", True),
+        ("prd1", True),
+        ("live", True),
+        ("preprod", False),
+        ("non-production", False),
+        ("products", False),
+    ],
+)
+def test_a_name_of_production_is_judged_as_production(
+    tmp_path: Path, environment: str, is_production: bool
+) -> None:
+    # A * for the methods is an error in production only.
+    lines = f"{CLOSED.format(environment)}CORS_ALLOW_METHODS=*\n"
+    (tmp_path / f".env.{environment}").write_text(lines)
+    with only_dotenv():
+        examined = package_module("cors.cli").examine(environment, tmp_path, with_app=False)
+    found = {each.rule: each.severity for each in examined.findings}
+    expected = "error" if is_production else "warning"
+    assert found.get("CORS021") == expected, RESTORE_CORS
+
+
+def test_a_sign_of_another_environment_is_said(tmp_path: Path) -> None:
+    (tmp_path / ".env.development").write_text(CLOSED.format("development"))
+    given = {**os.environ, "FASTAPI_ENV": "production"}
+    given.pop("ENVIRONMENT", None)
+    with only_dotenv(), patch.dict(os.environ, given, clear=True):
+        examined = package_module("cors.cli").examine(None, tmp_path, with_app=False)
+    assert "CORS060" in [each.rule for each in examined.findings], RESTORE_CORS
+
+
 def test_lines_that_an_update_could_not_merge_are_refused(tmp_path: Path) -> None:
     """`copier update --conflict rej` leaves them beside the file, where nothing reads them."""
     (tmp_path / ".env.production.rej").write_text("+CORS_ALLOWED_ORIGINS=https://app.acme.com")
@@ -142,6 +193,23 @@ def test_settings_made_in_code_are_audited_too() -> None:
         settings = package_module("cors.settings").CORSSettings(cors_allowed_origins=["*"])
     with pytest.raises(package_module("cors.findings").ConfigurationError, match="CORS003"):
         settings.cors_policy()
+
+
+def test_a_variable_of_your_own_settings_is_known(tmp_path: Path) -> None:
+    settings = package_module("cors.settings").CORSSettings
+    own = type("Own", (settings,), {"__annotations__": {"cors_report_url": str}})
+    (tmp_path / ".env.production").write_text("CORS_ALLOWED_ORIGINS=\nCORS_REPORT_URL=x\n")
+    with only_dotenv():
+        try:
+            found = own.load("production", tmp_path).cors_report_url
+        except package_module("cors.findings").ConfigurationError as error:
+            found = str(error)
+    assert found == "x", RESTORE_CORS
+
+
+def test_a_line_that_other_programs_read_otherwise_is_named(tmp_path: Path) -> None:
+    found = checked(tmp_path, 'CORS_ALLOW_METHODS="GET"')
+    assert found.get("CORS059") == "warning", f"CORS059 does not find it. {RESTORE_CORS}"
 
 
 # --- Waivers, and previews on shared hosting --------------------------------------------------

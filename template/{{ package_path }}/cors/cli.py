@@ -11,6 +11,7 @@ import textwrap
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ from .app import APP_RULES, CORSFastAPI, has_provider
 from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
 from .rules import RULES, Rule, Subject, findings_of
-from .settings import CORSSettings, read_settings
+from .settings import NOT_SET, CORSSettings, read_settings
 from .sources import Sources, environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
@@ -65,10 +66,13 @@ class Environment:
             warnings += f", {counted(number['accepted'], 'accepted finding')}"
         if not self.findings:
             return f"{self.name}: no findings."
+        no_app = [each.severity for each in self.findings if each.rule == NO_APP]
+        starts = "the policy is accepted" if no_app else "the service starts"
         if not number["error"]:
-            return f"{self.name}: the service starts, with {warnings}."
-        starts = not self.refusals and all(each.rule != NO_APP for each in self.findings)
-        what = "the service starts, but the check fails" if starts else "the service does not start"
+            return f"{self.name}: {starts}, with {warnings}."
+        what = f"{starts}, but the check fails"
+        if self.refusals or "error" in no_app:
+            what = "the service does not start"
         return f"{self.name}: {what} ({counted(number['error'], 'error')}, {warnings})."
 
 
@@ -87,6 +91,9 @@ def examine(
         sources = find_sources(name, directory)
     except ConfigurationError as error:
         return Environment(name or os.environ.get("ENVIRONMENT", "development"), error.findings)
+    with suppress(Exception, ConfigurationError):
+        # So that CORS030 knows the variables that the owner's settings declare.
+        import_module(f"{PACKAGE}.settings")
     settings, findings = read_settings(CORSSettings, sources)
     policy = settings.as_policy() if settings else None
     if policy is None:
@@ -96,13 +103,13 @@ def examine(
     if with_app and not errors_among(findings):
         try:
             app = create_app(sources.environment)
-            subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
+            # Not by equality: a router, which may be served by mistake, has no hash.
+            apps = [app] if app is served() else [app, served()]
+            subjects = [Subject(policy, sources, each) for each in apps]
             if isinstance(app, CORSFastAPI) and app.cors_policy != policy and is_own(app, sources):
                 subjects.append(Subject(app.cors_policy, app=app))
-        except ConfigurationError as error:
-            problems += error.findings
-        except Exception as error:
-            problems.append(not_created(error))
+        except (Exception, ConfigurationError) as error:
+            problems += not_created(error)
     found = [each for subject in subjects for each in findings_of(subject, rules)]
     if policy.allow_credentials and policy.strictness != "local":
         # The service starts with a warning, so that its team can read the log, but not for good.
@@ -121,16 +128,27 @@ def is_report_mode(found: Finding) -> bool:
     return (found.rule, found.value, found.until) == ("CORS040", "report", "")
 
 
-def not_created(error: Exception) -> Finding:
-    """Return the finding for an app that cannot be created."""
-    reason = f"raised {type(error).__name__}: {USER_INFO.sub('://***@', str(error))}"
+def not_created(error: BaseException) -> list[Finding]:
+    """Return why an app cannot be created. A setting without a value here is only a warning."""
+    refused = error.findings if isinstance(error, ConfigurationError) else ()
+    missing = [each.variable for each in refused if each.reason == NOT_SET]
+    others = [each for each in refused if each.reason != NOT_SET]
+    if refused and not missing:
+        return others
+    # The lines below the first one show values, if pydantic wrote them.
+    text = USER_INFO.sub("://***@", str(error).partition("\n")[0])
+    reason = f"raised {type(error).__name__}: {text}"
     fix = "make it work without the services it connects to, or check with --no-app"
     module, name = entrypoint()
     if isinstance(error, ModuleNotFoundError) and error.name in (module, module.partition(".")[0]):
         fix = 'write where your app is into pyproject.toml: [tool.fastapi] entrypoint = "main:app"'
     elif isinstance(error, AttributeError) and error.name == name:
         fix = f'write the name of your app into pyproject.toml: entrypoint = "{module}:app"'
-    return Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
+    if missing:
+        reason = f"needs {', '.join(missing)}; not checked: routes, cookies and middleware"
+        fix = "set it in the process environment or in a .local file, or check with --no-app"
+    found = Finding(rule=NO_APP, variable="create_app", value="", reason=reason, fix=fix)
+    return [*others, replace(found, severity="warning") if missing else found]
 
 
 def entrypoint() -> tuple[str, str]:

@@ -1,6 +1,7 @@
 # fmt: off
 """The policy of one environment: who may call this service from a browser, and how."""
 
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -41,6 +42,8 @@ STRICTNESSES: tuple[Strictness, ...] = ("local", "shared", "production")
 LOCAL_ENVIRONMENTS = frozenset({"development", "test"})
 # Names that nobody can register: all without a dot, and these.
 LOCAL_HOSTS = ("*", "*.localhost")
+# As the first word of a name, with or without digits: prod-eu, production_2, live.
+PRODUCTION = re.compile(r"(prod|prd|production|live)[0-9]*([-_].*)?", re.IGNORECASE)
 # A refused origin is compared with so many entries: a longer list would make refusals expensive.
 MOST_COMPARED = 100
 
@@ -52,7 +55,7 @@ def strictness_of(environment: str) -> Strictness:
     """
     if environment in LOCAL_ENVIRONMENTS:
         return "local"
-    return "production" if environment == "production" else "shared"
+    return "production" if PRODUCTION.fullmatch(environment) else "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,13 @@ Rules on the finished app are in `app`, those that only a developer needs in `to
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
+
+from pydantic_settings import BaseSettings
 
 from . import fetch_standard
 from .findings import Finding, Severity, Waiver, proposed, read_waiver, read_waivers, shown, waive
@@ -31,8 +34,9 @@ from .policy import (
     WAIVERS,
     CORSPolicy,
     Strictness,
+    strictness_of,
 )
-from .sources import PROCESS, DotenvFile, Sources, Variable
+from .sources import PROCESS, DotenvFile, Sources, Variable, process_variable
 
 # --- What a rule is ----------------------------------------------------------------------------
 
@@ -564,9 +568,10 @@ BOOK += [
 def unknown_variable(subject: Subject) -> Iterator[Fault]:
     """An unknown CORS_ variable."""
     ours = {letters(name) for name in FIELDS}
+    known = declared(BaseSettings)
     for name, variable in subject.variables.items():
         # The test suite reads CORS_REQUIRE_…: they make a missing browser a failure.
-        if name in FIELDS or name.startswith("CORS_REQUIRE_"):
+        if name in known or name.startswith("CORS_REQUIRE_"):
             continue
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
         if not name.startswith("CORS_") and letters(name) not in ours:
@@ -587,6 +592,12 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         yield Fault(name, "", reason, fix, variable.where)
 
 
+def declared(settings: type[BaseSettings]) -> set[str]:
+    """Return the variables of settings and all their subclasses: the owner may have some, too."""
+    below = (declared(each) for each in settings.__subclasses__())
+    return {*map(str.upper, settings.model_fields)}.union(*below)
+
+
 def letters(name: str) -> str:
     """Return only the letters and digits of a name."""
     return re.sub(r"[^A-Z0-9]", "", name)
@@ -601,6 +612,23 @@ def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
                 reason = f"contradicts the name of its file, {file.path.name}"
                 fix = f"write ENVIRONMENT={subject.policy.environment}"
                 yield Fault("ENVIRONMENT", variable.value, reason, fix, variable.where)
+
+
+@BOOK.rule("CORS060", "W W W")
+def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
+    """Something else contradicts ENVIRONMENT."""
+    given = process_variable("ENVIRONMENT")
+    # Of an environment that this process does not serve, its variables say nothing.
+    if subject.policy.environment != (given or "development").strip():
+        return
+    other = subject.variables.get("FASTAPI_ENV")
+    if other and other.value and strictness_of(other.value) != subject.policy.strictness:
+        reason = f"contradicts ENVIRONMENT, which is {given or 'not set (development is used)'}"
+        yield Fault(other.name, other.value, reason, "set both alike, or unset it", other.where)
+    options = re.search("--proxy-headers|--forwarded-allow-ips", " ".join(sys.argv))
+    if given is None and (options or process_variable("FORWARDED_ALLOW_IPS")):
+        reason = "is not set, so the policy is development's, though the server trusts a proxy"
+        yield Fault("ENVIRONMENT", "", reason, "set it, to development if that is meant", PROCESS)
 
 
 @BOOK.rule("CORS033", "E E E")

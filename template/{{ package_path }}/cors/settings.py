@@ -17,6 +17,8 @@ from .sources import ENCODING, Sources, find_sources, read_list
 
 log = logging.getLogger(__name__)
 
+NOT_SET = "is required and not set"
+
 Settings = TypeVar("Settings", bound="CORSSettings")
 
 
@@ -162,10 +164,10 @@ def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
     """
     name = str(fault["loc"][0]).upper() if fault["loc"] else "the settings"
     variable = sources.variables.get(name)
-    value = variable.value if variable and name.startswith("CORS_") else ""
+    value = variable.value if variable and name in FIELDS else ""
     rule, reason, fix = "SETTINGS", f"is refused: {fault['msg']}", f"correct {name}"
     if fault["type"] == "missing":
-        reason = "is required and not set"
+        reason = NOT_SET
         fix = f"set it in .env.{sources.environment}.local or in the process environment"
     elif name == "CORS_MAX_AGE":
         rule, fix = "CORS025", "write a whole number of seconds, such as 7200"
@@ -173,7 +175,7 @@ def unreadable(fault: ErrorDetails, sources: Sources) -> Finding:
     elif fault["type"] == "CORS001":
         rule, reason = "CORS001", fault["msg"]
         fix = 'write a,b without quotes or JSON: ["a","b"]'
-    elif name.startswith("CORS_"):
+    elif name in FIELDS:
         more = ", or report" if name == GUARD_WRITES else ""
         rule, fix = "CORS038", f"write true or false{more}"
         reason = "is neither true nor false" if value else "is empty"

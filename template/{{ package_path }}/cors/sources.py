@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
+from stat import S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK
 
 from dotenv.parser import Binding, parse_stream
 from pydantic_core import PydanticCustomError
@@ -27,6 +28,7 @@ PROCESS = "the process environment"
 # Notepad and PowerShell begin a file with a byte order mark, which would hide the first variable.
 ENCODING = "utf-8-sig"
 ENVIRONMENT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+OTHER_KINDS = {S_IFDIR: "a directory", S_IFIFO: "a FIFO", S_IFSOCK: "a socket"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +92,20 @@ def process_variable(name: str) -> str | None:
 def read_file(path: Path) -> DotenvFile:
     """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
     try:
-        text = path.read_text(encoding=ENCODING)
-    except (UnicodeDecodeError, OSError) as error:
+        # Asked first, because opening a FIFO waits for another process.
+        kind = S_IFMT(path.stat().st_mode)
+        if kind == S_IFREG:
+            text = path.read_text(encoding=ENCODING)
+            return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
+        reason = f"is {OTHER_KINDS.get(kind, 'a device')} in the place of a file"
+    except UnicodeDecodeError:
         reason = "is not UTF-8 text"
-        if isinstance(error, OSError):
-            reason = f"cannot be read ({error.strerror})"
-        fix = "save it as UTF-8 text that the service's user may read"
-        raise refused_environment(path.name, path.name, reason, fix) from None
-    return DotenvFile(path, text, tuple(parse_stream(StringIO(text))))
+    except FileNotFoundError:
+        reason = "is a link to a file that does not exist"
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    fix = "put UTF-8 text there that the service's user may read, or remove it"
+    raise refused_environment(path.name, path.name, reason, fix)
 
 
 def read_list(text: str) -> list[str]:
@@ -136,12 +144,9 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     """Find and read what an environment is read from.
 
     Without `environment`, the variable ENVIRONMENT decides. If that is not set, it is development,
-    but only if `.env.development` exists: an image without that file does not start, instead of
-    serving production with the policy of development. `directory` defaults to the working
-    directory.
-
-    Raises ConfigurationError (CORS031) for an environment that nothing describes, for an
-    ENVIRONMENT that is set to nothing, and for files that cannot be read.
+    but only if `.env.development` exists: an image without that file must not serve production with
+    the policy of development. `directory` defaults to the working directory. Raises
+    ConfigurationError (CORS031) if nothing describes the environment, or a file cannot be read.
     """
     directory = directory or Path.cwd()
     given = process_variable("ENVIRONMENT")
@@ -153,9 +158,10 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     name = chosen or "development"
     paths = [directory / f".env.{name}", directory / f".env.{name}.local"]
     well_named = ENVIRONMENT_NAME.fullmatch(name) is not None
-    found = [path for path in paths if well_named and path.is_file()]
+    # What is no file counts too: to pass over it would start without its lines.
+    found = [path for path in paths if well_named and os.path.lexists(path)]
     in_process = chosen and process_variable("CORS_ALLOWED_ORIGINS") is not None
-    # `prod` beside `.env.production` is a slip, and would be judged less strictly than production.
+    # `prod` beside `.env.production` is a slip, and lacks the lines of that file.
     is_slip = any(each.startswith(name) and each != name for each in environments(directory))
     if not well_named or not (found or (in_process and not is_slip)):
         raise unknown_environment(name, bool(chosen), directory)
@@ -185,15 +191,17 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
     bare = name.strip("\"' ").lower()
 
     if not chosen:
-        reason = f"is not set, and there is no .env.development in {directory} to use instead "
-        reason += f"(there are: {listed})"
+        reason = (
+            f"is not set, and there is no .env.development in {directory} (there are: {listed})"
+        )
     elif ENVIRONMENT_NAME.fullmatch(name) is None:
         reason = "is not a valid name: a name has lower-case letters, digits, - and _"
     elif in_process:
         reason = f"is only the beginning of a name (there are: {listed})"
     else:
-        reason = f"names no environment: there is no .env.{name} in {directory} (there are: "
-        reason += f"{listed}), and no origins are set in the process"
+        reason = (
+            f"names no environment: there is no .env.{name} in {directory} (there are: {listed})"
+        )
 
     if not chosen and in_process:
         fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"

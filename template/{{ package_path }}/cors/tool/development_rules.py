@@ -10,11 +10,12 @@ import ast
 import inspect
 import re
 import subprocess
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from shlex import quote
+from shlex import quote, split
 from textwrap import dedent
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from .. import RELEASE
 from ..app import APP_RULES, has_provider, others_may_call, routes_in
 from ..cli import Environment, examine
 from ..fetch_standard import SAFELISTED_METHODS, SAFELISTED_RESPONSE_HEADERS
-from ..findings import ConfigurationError, Waiver, errors_among
+from ..findings import ConfigurationError, Waiver, errors_among, shown
 from ..origin import Origin
 from ..policy import (
     ALLOWED_HOSTS,
@@ -42,7 +43,7 @@ from ..policy import (
     REQUEST_HEADERS,
     WAIVERS,
 )
-from ..rules import RULES, Fault, Rule, RuleBook, Subject, findings_of
+from ..rules import OF_POLICY, RULES, Fault, Rule, RuleBook, Subject, findings_of
 from ..sources import PROCESS, DotenvFile, Sources, environments, find_sources, read_list
 from .browser import registrable_domain
 
@@ -519,6 +520,84 @@ def template_out_of_reach(subject: Subject) -> Iterator[Fault]:
         yield Fault("_src_path", shown, reason, fix, file)
 
 
+# --- What other programs read of a dotenv file -------------------------------------------------
+
+# A line that python-dotenv, a shell, Docker, systemd and Kubernetes read alike. In an assignment, a
+# shell expands a ~ at the beginning and after a colon.
+PLAIN_LINE = re.compile(r"[A-Za-z_]\w*=(?!~)((?!:~)[\w.,:/@%+=!*?\[\]{}^#~-])*")
+# What is read otherwise of a line that is not plain. The first pattern that fits counts.
+READ_OTHERWISE: Mapping[str, str] = {
+    r"export\s": "begins with export, which only python-dotenv and a shell read",
+    r"[^=]*\s=": "has a blank before the =, which only python-dotenv and systemd allow",
+    r"""[^=]*=\s*(".*"|'.*')\s*$""": "is in quotes, which Kubernetes adds to the value",
+    r"[^=]*=(.*\s)?#": "has a comment after the value, which Docker and others add to it",
+    r"""[^=]*=.*["'\\]""": "has quotes or a \\, which a shell takes out",
+    r"[^=]*=.*\s": "has a blank in its value, where a shell begins a command",
+    "": "has a character in its value that means something to a shell",
+}
+
+
+@BOOK.rule("CORS059", "W W W", waivable=True)
+def line_read_otherwise(subject: Subject) -> Iterator[Fault]:
+    """A line that not every reader of dotenv files reads alike."""
+    for file in subject.files:
+        yield from bytes_read_otherwise(file.path)
+        lines = ["", *file.text.split("\n")]
+        bindings = (each for each in file.bindings if each.key is not None)
+        rows = [*zip(file.variables, bindings, strict=True)]
+        last = max((n for n, row in enumerate(rows, 1) if row[0].name in OF_POLICY), default=0)
+        for variable, binding in rows[:last]:
+            line = binding.original.string.lstrip().rstrip("\n")
+            above = lines[int(variable.where.rpartition(":")[2]) - 1]
+            if variable.name not in OF_POLICY:
+                reason = is_open(line) and "leaves a quote open or ends in \\, so a shell reads on"
+                fix = "put the value in quotes"
+            elif above.startswith("#") and above.endswith("\\"):
+                reason = (
+                    "is below a comment that ends in \\, which older releases of systemd continue"
+                )
+                fix = "remove the \\"
+            else:
+                reason = not PLAIN_LINE.fullmatch(line) and read_otherwise(line)
+                fix = plain_form(f"{binding.key}", variable.value)
+            if reason:
+                yield Fault(variable.name, "", reason, fix, variable.where)
+
+
+def bytes_read_otherwise(file: Path) -> Iterator[Fault]:
+    """Find what an editor adds to a file and a shell takes for a part of its lines."""
+    data = file.read_bytes()
+    if data.startswith(BOM_UTF8):
+        reason = "begins with a byte order mark, which a shell and systemd read as text"
+        yield Fault(file.name, "", reason, "save it as UTF-8 without a byte order mark")
+    if b"\r" in data:
+        reason = "has the line endings of Windows, of which a shell adds one half to each value"
+        yield Fault(file.name, "", reason, "save it with the line endings of Unix, LF")
+
+
+def is_open(line: str) -> bool:
+    """Whether a shell reads on after this line."""
+    try:
+        split(line, comments=True)
+    except ValueError:
+        return True
+    return False
+
+
+def read_otherwise(line: str) -> str:
+    """Return what is read otherwise of a line; of a $, CORS043 says more."""
+    found = (text for form, text in READ_OTHERWISE.items() if re.match(form, line))
+    return "" if "$" in line else next(found)
+
+
+def plain_form(name: str, value: str) -> str:
+    """Return how to write a value so that all read it alike, as an instruction."""
+    plain = ",".join(items(value))
+    if PLAIN_LINE.fullmatch(f"{name}={plain}") and items(plain) == items(value):
+        return f"write {name}={shown(plain) if '@' in plain else plain}"
+    return "choose another value, because no quotes are read alike by all"
+
+
 # --- Git --------------------------------------------------------------------------------------
 
 
@@ -669,7 +748,8 @@ def environment_without_file(subject: Subject) -> Iterator[Fault]:
         own = [name for name in found if name not in rendered]
         near = [name for name in own if missing.startswith(name) or alike(name, [missing])]
         if environment in near:
-            reason = f"is judged like staging, and updates write .env.{missing}, which is not here"
+            judged = subject.policy.strictness
+            reason = f"is judged as {judged}, and updates write .env.{missing}, which is not here"
             fix = f"rename it to .env.{missing}, with ENVIRONMENT={missing} in it"
             yield Fault(f".env.{environment}", "", reason, fix)
         elif not near and (environment == missing or is_first(subject)):
@@ -722,7 +802,9 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
     questions, (file, _) = recorded_answers(sources), find_answers(sources)
     findings = []
     for each in found.findings:
-        if each.variable in questions and "copier update" not in each.fix and not each.until:
+        # CORS059 writes the same values in another form.
+        is_other = each.rule != "CORS059" and "copier update" not in each.fix
+        if each.variable in questions and is_other and not each.until:
             question, _ = questions.pop(each.variable)
             record = f"{copier('update', file, '--data')} {question}=…"
             fix = f"{each.fix}; then record the line with {record}"

@@ -42,9 +42,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from .. import app as app_module
-from ..cli import as_text, create_app, examine
+from ..app import CORSFastAPI
+from ..cli import as_text, create_app, examine, not_created
 from ..fetch_standard import SAFE_METHODS, SAFELISTED_METHODS
-from ..findings import ConfigurationError
+from ..findings import ConfigurationError, errors_among
 from ..middleware import StrictCORSMiddleware
 from ..origin import Origin, Pattern
 from ..origin_errors import near_miss
@@ -146,17 +147,20 @@ def start(policy: CORSPolicy, sources: Sources, port: int, stack: ExitStack) -> 
 
     # The model of a browser gets an app of its own, so that the served one is untouched.
     try:
-        plan = Planner(app_with_lab(policy), policy, sources, service).plan(pages)
+        app, lacks = app_with_lab(policy)
+        plan = Planner(app, policy, sources, service).plan(pages)
     except RuntimeError as error:
         # The text is the traceback of what the app's start-up raised.
         last_line = str(error).strip().splitlines()[-1]
         raise LabError(f"the service does not start: {last_line}", 1) from None
     watch = Watch()
-    for_service.start(watch.around(app_with_lab(policy)))
+    for_service.start(watch.around(app_with_lab(policy)[0]))
     for_pages.start(page_app(service, table))
     for_table.start(table_app(plan | {"left_out": left_out}, watch))
 
     print(f"  service   {service}")
+    if lacks:
+        print(f"  without   {lacks}")
     for page in pages:
         print(f"  page      {page.origin}  {'allowed origin' if page.allowed else 'another site'}")
     for text in left_out:
@@ -184,19 +188,28 @@ def without_local_origin(policy: CORSPolicy) -> str:
 # --- The service ------------------------------------------------------------------------------
 
 
-def app_with_lab(policy: CORSPolicy) -> Any:
-    """Return a new app of the service, with the lab's routes in it. Raises LabError."""
+def app_with_lab(policy: CORSPolicy) -> tuple[Any, str]:
+    """Return a new app of the service, with the lab's routes in it, and what it lacks, if anything.
+
+    Raises LabError.
+    """
+    app: Any
     try:
-        app: Any = create_app(policy.environment)
+        app, lacks = create_app(policy.environment), ""
     except ConfigurationError as error:
-        raise LabError(str(error), 1) from None
+        found = not_created(error)
+        if errors_among(found):
+            raise LabError(str(error), 1) from None
+        # The policy needs none of the settings that lack a value here.
+        app = CORSFastAPI(cors=policy)
+        lacks = f"the service's own routes: create_app {found[-1].reason.partition(';')[0]}"
     inner = app
     while not isinstance(router := getattr(inner, "router", None), Router):
         inner = getattr(inner, "app", None)
         if inner is None:
             raise LabError(f"the app is a {type(app).__name__}, which has no router for routes.")
     add_routes(router, policy)
-    return app
+    return app, lacks
 
 
 def add_routes(router: Router, policy: CORSPolicy) -> None:

@@ -93,6 +93,7 @@ def described(environment: Environment) -> dict[str, str]:
     hosts = [*policy.allowed_hosts, *(local if policy.strictness == "local" else local[1:2])]
     has_hosts = policy.allowed_hosts or policy.strictness == "local"
     return {
+        "judged as": policy.strictness,
         "who may call": "\n".join(policy.allow_origins) or "no other site",
         "with credentials": "yes" if policy.allow_credentials else "no",
         "methods": ", ".join(policy.allow_methods) or "GET, HEAD, POST only",
@@ -113,8 +114,9 @@ def policies_as_json(examined: Iterable[Environment], console: Console) -> None:
     """Print the policies as a JSON object by environment; null where one cannot be read."""
     print_json(
         {
-            each.name: asdict(each.policy) | {"origin_provider": has_provider(each.app)}
-            if each.policy
+            each.name: asdict(policy)
+            | {"strictness": policy.strictness, "origin_provider": has_provider(each.app)}
+            if (policy := each.policy)
             else None
             for each in examined
         },
@@ -175,9 +177,10 @@ def rules_as_markdown(rules: Iterable[Rule], console: Console) -> None:
         "# The rules",
         "",
         "Printed by `cors rules --format markdown`. Ids never change; new ones come at the end.",
-        "local: `development` and `test`; shared: `staging`, `preview` and every other name;",
-        "production: `production`. An error keeps the service from starting, unless the rule says",
-        "otherwise. Rules judge the policy; the policy then decides about each request.",
+        "local: `development` and `test`; production: `production` and names such as `prod-eu` and",
+        "`live`; shared: `staging`, `preview` and all others ([environments.md](environments.md)).",
+        "An error keeps the service from starting, unless the rule says otherwise. Rules judge the",
+        "policy; the policy then decides about each request.",
         "",
         "What an origin is, and which shared hosting CORS014 knows: [origins.md](origins.md).",
         "",
