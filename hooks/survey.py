@@ -198,6 +198,8 @@ class Survey:
     methods: tuple[str, ...] = ()
     # What ENVIRONMENT is set to, by name with the place.
     environment_names: Mapping[str, str] = field(default_factory=dict)
+    # Variables that name the environment in the place of ENVIRONMENT, with the place.
+    other_environment_variables: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -286,6 +288,7 @@ def survey(folder: Path, words: re.Pattern[bytes] = WORDS) -> Survey:
         environment_names=environment_names(
             reader, modules, settings, [*paths, *files_at_top(repository, given)]
         ),
+        other_environment_variables=other_environment_variables(settings),
         unread=dict(reader.unread),
     )
 
@@ -768,6 +771,17 @@ def fields_of_environment(owner: ast.ClassDef) -> list[ast.AnnAssign]:
         for node in fields
         if variable_of(owner, last_name(node.target), node.value) == "ENVIRONMENT"
     ]
+
+
+def other_environment_variables(settings: Class | None) -> dict[str, str]:
+    """Return variables such as APP_ENV, from which settings read an environment, with places."""
+    found = {}
+    for node in settings.node.body if settings else ():
+        if settings and isinstance(node, ast.AnnAssign):
+            name = variable_of(settings.node, last_name(node.target), node.value)
+            if re.fullmatch(r"(\w+_)?(ENV|ENVIRONMENT)", name) and name != "ENVIRONMENT":
+                found[name] = str(settings.module.place(node))
+    return found
 
 
 # --- What else a policy has to know -----------------------------------------------------------

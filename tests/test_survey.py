@@ -201,7 +201,9 @@ class Settings(BaseSettings):
     model_config = {"extra": "ignore"} | SettingsConfigDict(env_prefix="APP_")
     environment: str = "local"
 """
-    assert survey(service(tmp_path, main=IMPORTS, config=config)).environment_names == {}
+    found = survey(service(tmp_path, main=IMPORTS, config=config))
+    assert found.environment_names == {}
+    assert found.other_environment_variables == {"APP_ENVIRONMENT": "config.py:5"}
 
 
 def test_a_factory_is_followed_to_the_app_that_it_makes(tmp_path: Path) -> None:
