@@ -30,6 +30,7 @@ LONGEST_LINE = 300
 DEPENDENCIES = ("publicsuffixlist>=1.0", "pydantic-settings>=2.11", "starlette>=1.7")
 # The first release of each that the policy takes.
 OLDEST = {"fastapi": "0.133.0", "starlette": "1.7.0"}
+OLDEST_PYTHON = ">=3.11"
 # A line of requirements, of [project] or of Poetry's tables, which have an = of their own.
 PIN = re.compile(
     r"(?mi)^[ \t]*[\"']?(fastapi|starlette)(?![\w.-])(?:\[[^\]\n]*\])?[ \t]*"
@@ -451,7 +452,25 @@ def name_old_pin(move: Move, name: str) -> None:
             f"{OLDEST['fastapi']} and starlette {OLDEST['starlette']} or later. Undo this move, "
             "raise the version, run your tests, commit, and repeat this."
         )
+    if name == "pyproject.toml":
+        name_old_python(move, text)
     move.by_hand += move.old_pins
+
+
+def name_old_python(move: Move, text: str) -> None:
+    """Say where the service promises to run on a Python that the policy does not run on."""
+    declared = re.search(r"(?m)^(requires-python|python)\s*=\s*[\"']([^\"'\n]+)", text)
+    try:
+        wanted = SpecifierSet(pip_version(declared[2]) if declared else OLDEST_PYTHON)
+    except InvalidSpecifier:
+        return
+    older = [each for each in ("3.8", "3.9", "3.10") if f"{each}.99" in wanted or each in wanted]
+    if declared and older:
+        line = text.count("\n", 0, declared.start()) + 1
+        move.by_hand.append(
+            f"pyproject.toml:{line} promises Python {older[0]}, and the policy needs 3.11: write "
+            f'{declared[1]} = "{OLDEST_PYTHON}".'
+        )
 
 
 def holds_back(wanted: str, oldest: str) -> bool:

@@ -31,6 +31,7 @@ from tables import code
 # For each command. A suite that waits for a database that is not there never ends.
 SECONDS = 300
 SUITE = "tests/cors"
+ALONE = ("--confcutdir", SUITE)
 NEEDS_VARIABLES = (
     "\nThe clone has no `.env`. If that is the reason, set what the service needs as variables of "
     "your shell, such as `DATABASE_URL`, undo this move and repeat it. Variables whose names begin "
@@ -62,6 +63,8 @@ class Proof:
     comparison: str = ""
     check: Result | None = None
     suite: Result | None = None
+    # Without the conftest.py of the service's tests, where the suite did not pass with it.
+    suite_alone: Result | None = None
     own_before: Result | None = None
     own_after: Result | None = None
     problem: str = ""
@@ -87,10 +90,12 @@ def prove(move: Move, python: str = "") -> Proof:
         comparison += NEEDS_VARIABLES
     elif environment_name == "production":
         comparison += in_development(move, found)
+    suite = tests(move.folder, interpreter, SUITE)
     return Proof(
         comparison=comparison,
         check=command(move.folder, interpreter, "-m", f"{move.package}.cors", "check", "--all"),
-        suite=command(move.folder, interpreter, "-m", "pytest", "-q", SUITE),
+        suite=suite,
+        suite_alone=None if suite.passed else tests(move.folder, interpreter, *ALONE, SUITE),
         own_before=before,
         own_after=tests(move.folder, interpreter, *without_suite(move))
         if can_be_compared
@@ -111,7 +116,7 @@ def absolute(python: str) -> str:
 
 
 def tests(folder: Path, python: str, *options: str) -> Result:
-    """Run the service's own tests."""
+    """Run tests of the service."""
     return command(folder, python, "-m", "pytest", "-q", *options)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from moving import DAYS_OF_REPORTS, Move
-from proof import Proof, Result
+from proof import ALONE, SUITE, Proof, Result
 from proposal import Proposal
 from survey import Survey
 from tables import code, markdown_table, plain
@@ -150,6 +150,7 @@ def proven(move: Move, proof: Proof) -> Iterator[str]:
     rows = [
         ["`cors check --all`", *verdict(proof.check)],
         ["`pytest tests/cors`", *verdict(proof.suite)],
+        *without_conftest(proof.suite_alone),
         ["your tests, before", *verdict(proof.own_before)],
         ["your tests, after", *verdict(proof.own_after)],
     ]
@@ -162,6 +163,13 @@ def proven(move: Move, proof: Proof) -> Iterator[str]:
     ):
         if result and not result.passed:
             yield from (f"`{name}` said:", "", "```text", *result.tail, "```", "")
+
+
+def without_conftest(result: Result | None) -> Iterator[list[str]]:
+    """Yield the row of the suite without the conftest.py of the service, where that says more."""
+    if result and result.passed:
+        command = f"`pytest {' '.join(ALONE)} {SUITE}`, without your `tests/conftest.py`"
+        yield [command, *verdict(result)]
 
 
 def verdict(result: Result | None) -> list[str]:

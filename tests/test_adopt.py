@@ -12,8 +12,20 @@ import adopt
 import pytest
 from compare import Caller, Comparison
 from moving import Move, name_old_pin, pip_version, said
-from proof import Proof, Result, command, environment, in_development, tests, without_suite
+from proof import (
+    Proof,
+    Result,
+    command,
+    environment,
+    in_development,
+    prove,
+    without_suite,
+)
+from proof import (
+    tests as run_tests,
+)
 from proposal import propose
+from report import proven
 from survey import survey
 
 from .project import clean_environment, git, run, run_suite
@@ -377,7 +389,7 @@ def test_their_tests_run_without_the_suite(tmp_path: Path) -> None:
     (after / "tests" / "cors").mkdir(parents=True)
     (after / "tests" / "cors" / "test_theirs.py").write_text("def test_theirs(): ...\n")
     move = Move(survey(before), folder=after, before=before, answers={})
-    assert tests(after, sys.executable, *without_suite(move)).last.startswith("1 passed")
+    assert run_tests(after, sys.executable, *without_suite(move)).last.startswith("1 passed")
 
 
 @pytest.mark.usefixtures("quick")
@@ -443,6 +455,41 @@ def test_a_pin_of_poetry_is_why_nothing_was_compared(
     move = Move(survey(tmp_path), folder=tmp_path, before=tmp_path, answers={})
     name_old_pin(move, "pyproject.toml")
     assert "pyproject.toml:2 holds fastapi back" in environment(move)[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "promised"),
+    [
+        ('requires-python = ">=3.10,<3.15"', "promises Python 3.10"),
+        ('requires-python = ">=3.11"', ""),
+        ('python = "^3.9"', "promises Python 3.9"),
+        ('python = "~3.12"', ""),
+        ("x = 1", ""),
+    ],
+)
+def test_a_python_that_is_too_old_is_named(tmp_path: Path, line: str, promised: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[project]\n{line}\n")
+    move = Move(survey(tmp_path), folder=tmp_path, before=tmp_path, answers={})
+    name_old_pin(move, "pyproject.toml")
+    assert len(move.by_hand) == bool(promised)
+    assert promised in "".join(move.by_hand)
+
+
+def test_a_conftest_of_theirs_that_fails_hides_no_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may want a database before the first test."""
+    suite = tmp_path / "tests" / "cors"
+    suite.mkdir(parents=True)
+    (suite / "test_it.py").write_text("def test_it(): ...\n")
+    (suite.parent / "conftest.py").write_text("raise OSError('no database')\n")
+    monkeypatch.setattr("proof.compare", lambda *_, **__: Comparison())
+    move = Move(survey(tmp_path), tmp_path, tmp_path, {"environments": [], "package_name": "x"})
+    proof = prove(move, sys.executable)
+    assert proof.suite
+    assert proof.suite_alone
+    assert (proof.suite.passed, proof.suite_alone.passed) == (False, True)
+    assert "without your `tests/conftest.py` | passed" in "\n".join(proven(move, proof))
 
 
 def test_a_line_that_nobody_reads_is_cut(tmp_path: Path) -> None:
