@@ -137,11 +137,6 @@ def not_created(error: BaseException) -> list[Finding]:
     text = USER_INFO.sub("://***@", str(error).partition("\n")[0])
     reason = f"raised {type(error).__name__}: {text}"
     fix = "make it work without the services it connects to, or check with --no-app"
-    module, name = entrypoint()
-    if isinstance(error, ModuleNotFoundError) and error.name in (module, module.partition(".")[0]):
-        fix = 'write where your app is into pyproject.toml: [tool.fastapi] entrypoint = "main:app"'
-    elif isinstance(error, AttributeError) and error.name == name:
-        fix = f'write the name of your app into pyproject.toml: entrypoint = "{module}:app"'
     if missing:
         reason = f"needs {', '.join(missing)}; not checked: routes, cookies and middleware"
         fix = "set it in the process environment or in a .local file, or check with --no-app"
