@@ -357,6 +357,8 @@ def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
 # Longer than a year, nobody remembers why. A day more, for leap years.
 LONGEST_WAIVER = 366
 DAYS_OF_NOTICE = 30
+# The rules that can be waived and find nothing without an app.
+ON_THE_APP = frozenset({"CORS027", "CORS028", "CORS035", "CORS036"})
 
 
 @BOOK.rule("CORS054", "E E E")
@@ -394,8 +396,8 @@ def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
         return "is longer than 12 months", "write a day within a year"
     found = [each for each in findings_of(subject, [rule]) if waiver.is_for(each)]
     # Of a policy made in code, the rules on files cannot be asked.
-    needs_app = rule in APP_RULES or rule in BOOK
-    is_asked = subject.sources is not None and not (needs_app and subject.app is None)
+    has_app = subject.app is not None or rule.id not in ON_THE_APP
+    is_asked = subject.sources is not None and has_app
     # Of one that is over, CORS054 says all there is to do.
     if not found and waiver.days_left >= 0 and is_asked:
         return f"is for a finding of {waiver.rule} that is not there", "remove it"
