@@ -260,7 +260,7 @@ def test_a_waiver_accepts_its_finding_until_its_last_day(
 def test_the_waiver_that_the_check_proposes_is_accepted(tmp_path: Path) -> None:
     """With credentials, every host below the domain may call only after a review."""
     lines = f"CORS_ALLOWED_ORIGINS=https://*.acme.com\n{COOKIES}"
-    assert "CORS012 error" in refusal(tmp_path, lines), RESTORE_CORS
+    assert "`cors check` in a checkout says how" in refusal(tmp_path, lines), RESTORE_CORS
     day = LAST_DAY - timedelta(60)
     with only_dotenv(), patch.object(package_module("cors.findings"), "today", lambda: day):
         examined = package_module("cors.cli").examine("production", tmp_path, with_app=False)
