@@ -32,14 +32,12 @@ HOOKS = Path(__file__).resolve().parent
 sys.path.insert(0, str(HOOKS.parent / "tests" / "lib"))
 
 from service.cors.cli import USER_INFO  # noqa: E402
-from service.cors.fetch_standard import (  # noqa: E402
-    SAFELISTED_METHODS,
-    SAFELISTED_RESPONSE_HEADERS,
-)
+from service.cors.fetch_standard import SAFELISTED_METHODS  # noqa: E402
 from service.cors.origin import Origin, exact  # noqa: E402
 from service.cors.origin_errors import OriginError, parse, suggest  # noqa: E402
 from service.cors.tool.cors_check import (  # noqa: E402
     NO_CORS_SAFELISTED,
+    SAFELISTED_RESPONSE_HEADERS,
     NetworkError,
     Response,
     Step,
