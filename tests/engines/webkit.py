@@ -1,7 +1,7 @@
 """WebKitGTK's MiniBrowser under Xvfb.
 
 WebKitWebDriver says nothing of the console. So the page asks for scripts (`servers.py`), and the
-browser prints its console to the standard output.
+browser prints its console.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any, TextIO
 
 from real_browser import UnavailableError
 
-from .engine import version_of
 from .servers import Polls, Servers
 
 PROGRAMS = ("/usr/lib/*/webkit2gtk-4.*/MiniBrowser", "/usr/libexec/webkit2gtk-4.*/MiniBrowser")
@@ -30,12 +29,13 @@ FIRST = "https://start.acme-pages.net"
 class WebKit:
     """The page of a running MiniBrowser."""
 
-    def __init__(self, polls: Polls, version: str, output: TextIO) -> None:
-        self.version = version
+    def __init__(self, polls: Polls, output: TextIO) -> None:
         self._polls = polls
         self._console: list[str] = []
         Thread(target=self._listen, args=(output,), daemon=True).start()
         self._wait_for(FIRST)
+        # The version of Safari that it corresponds to.
+        self.version = str(self.run("navigator.userAgent.match(/Version.([0-9.]+)/)[1]"))
 
     def _listen(self, output: TextIO) -> None:
         self._console.extend(line.rstrip("\n") for line in output)
@@ -62,7 +62,7 @@ class WebKit:
 
     def console(self) -> list[str]:
         """Return the lines of the console."""
-        return list(self._console)
+        return [line for line in self._console if line.startswith("CONSOLE ")]
 
 
 @contextmanager
@@ -83,14 +83,15 @@ def webkit(servers: Servers) -> Iterator[WebKit]:
         process = subprocess.Popen(
             [program, *flags, FIRST],
             env=os.environ | folders | {"DISPLAY": display, "GDK_BACKEND": "x11"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            # Whatever the flag says, the console goes to the standard error.
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
         )
-        assert process.stdout is not None
+        assert process.stderr is not None
         try:
-            yield WebKit(servers.polls, version_of(program), process.stdout)
+            yield WebKit(servers.polls, process.stderr)
         finally:
             process.terminate()
             process.wait(timeout=30)
