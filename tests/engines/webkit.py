@@ -38,7 +38,8 @@ class WebKit:
         self.version = str(self.run("navigator.userAgent.match(/Version.([0-9.]+)/)[1]"))
 
     def _listen(self, output: TextIO) -> None:
-        self._console.extend(line.rstrip("\n") for line in output)
+        for line in output:
+            self._console.append(line.rstrip("\n"))
 
     def _wait_for(self, origin: str) -> None:
         """Wait until a page of the origin asks for a script."""
