@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from .servers import Servers
 
+# How long a script may run, in seconds: all cases of a page take three on a quiet machine.
+PATIENCE = 180
+
 
 class Engine(Protocol):
     """A running browser with one page."""

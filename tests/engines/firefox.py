@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from real_browser import UnavailableError
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
-from .engine import version_of
+from .engine import PATIENCE, version_of
 from .servers import Servers, listening, port_of
 
 PROGRAMS = ("firefox-esr", "firefox")
@@ -57,7 +56,7 @@ class Firefox:
         command = {"id": number, "method": method, "params": parameters}
         self._connection.send(json.dumps(command))
         while True:
-            message = json.loads(self._connection.recv(timeout=60))
+            message = json.loads(self._connection.recv(timeout=PATIENCE))
             if message.get("method") == "log.entryAdded":
                 self._console.append(message["params"]["text"] or "")
             if message.get("id") != number:
@@ -137,6 +136,6 @@ def connected(url: str, process: subprocess.Popen[bytes]) -> ClientConnection:
             raise UnavailableError(f"Firefox does not start: exit status {process.returncode}")
         try:
             return connect(url, max_size=None, proxy=None)
-        except (OSError, socket.timeout, WebSocketException):
+        except (OSError, WebSocketException):
             time.sleep(0.1)
     raise UnavailableError("Firefox does not open its remote port within 60 s")

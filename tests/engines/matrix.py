@@ -3,33 +3,39 @@
     OPTIONS for PUT x-test, PUT: 200 content-length
 
 says what arrived at the service, the status that the script got, and the headers that it could
-read. After it, `Origin` follows where it is not the page's.
+read. `from` says what `Origin` was, where it was not the page's.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from itertools import groupby
 from typing import Any
 
 from real_browser import FETCH, SERVICE, WEBSOCKET, options
 from service.cors.tool.browser import Browser, Fetch, Outcome, PreflightCache, Request, Response
 
-from .cases import BY_PATH, Case
+from .cases import CASES, EVERYTHING, HANDSHAKES, Case, Handshake, found_at
 from .engine import Engine
+from .servers import POLLING_PAGE
 
 SANDBOX = "https://sandbox.evil.net"
 # Where a page of the service is.
 OWN_PAGE = "/page"
+OWN = Response(200, (("Content-Type", "text/html"),), POLLING_PAGE.encode())
 
-# All cases at once, the fetches of each one after the other.
+# Six cases at once, as many as a browser has connections; the fetches of each one after the other.
 ALL = """(async (cases) => {
-  const run = %s;
-  return Promise.all(cases.map(async (calls) => {
-    const results = [];
-    for (const call of calls) results.push((await run([call]))[0]);
-    return results;
-  }));
+  const run = %s, found = [], waiting = cases.entries();
+  const work = async () => {
+    for (const [number, calls] of waiting) {
+      found[number] = [];
+      for (const call of calls) found[number].push((await run([call]))[0]);
+    }
+  };
+  await Promise.all(Array.from({length: 6}, work));
+  return found;
 })"""
 # Runs an expression in a frame whose origin is `null`.
 IN_SANDBOX = """(() => new Promise((done) => {
@@ -49,25 +55,27 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class Service:
     """The services of all cases, as one ASGI app that remembers what arrived."""
 
-    def __init__(self, page: str) -> None:
-        self._page = page.encode()
+    def __init__(self) -> None:
         self._arrived: dict[str, list[str]] = {}
 
-    def arrived(self, case: Case) -> list[str]:
-        """Return what has arrived for a case."""
-        return self._arrived.get(case.path, [])
+    def arrived(self, path: str) -> list[str]:
+        """Return what has arrived for the case of a path."""
+        return self._arrived.get(path, [])
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer as the path's case says, or with the service's own page."""
-        path = scope["path"]
-        case = BY_PATH.get(path.removesuffix("/then"))
-        if case is None:
-            found = Response(200, (("Content-Type", "text/html"),), self._page)
-        else:
-            pairs = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
-            request = Request(scope["method"], path, tuple(pairs))
+        case = found_at(scope["path"])
+        pairs = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
+        request = Request(scope.get("method", "WEBSOCKET"), scope["path"], tuple(pairs))
+        if case is not None:
             self._arrived.setdefault(case.path, []).append(line_of(request, case.page))
-            found = case.answer(request)
+        if isinstance(case, Handshake):
+            await receive()
+            await send({"type": "websocket.accept" if case.accepts else "websocket.close"})
+            # It stays open until the page closes it.
+            await receive()
+            return
+        found = case.answer(request) if case else OWN
         headers = [(name.encode(), value.encode("latin-1")) for name, value in found.headers]
         start = {"type": "http.response.start", "status": found.status, "headers": headers}
         await send(start)
@@ -86,13 +94,16 @@ def line_of(request: Request, page: str) -> str:
     return " ".join(words)
 
 
-def by_model(case: Case) -> str:
+def by_model(case: Case | Handshake) -> str:
     """Return what the model says of a case."""
+    if isinstance(case, Handshake):
+        return line(["WEBSOCKET"], [(101 if case.accepts else None, ())])
     arrived: list[str] = []
 
     def exchange(request: Request) -> Response:
         arrived.append(line_of(request, case.page))
-        return case.answer(request)
+        found = found_at(request.path)
+        return found.answer(request) if isinstance(found, Case) else OWN
 
     browser = Browser(exchange, SERVICE, cache=PreflightCache())
     results = [result_of(browser.fetch(fetch)) for fetch in case.fetches]
@@ -109,29 +120,33 @@ def result_of(outcome: Outcome) -> tuple[int | None, Iterable[str]]:
 
 def line(arrived: list[str], results: Iterable[tuple[int | None, Iterable[str]]]) -> str:
     """Return one line for a case."""
-    several = [
-        f"{item} ×{arrived.count(item)}" if arrived.count(item) > 4 else item for item in arrived
-    ]
-    shown = ", ".join(dict.fromkeys(several) if len(several) > 8 else several) or "nothing"
+    groups = [(item, len([*same])) for item, same in groupby(arrived)]
+    shown = [item if count == 1 else f"{item} {count} times" for item, count in groups]
     ends = [
         "blocked" if status is None else " ".join([str(status), *sorted(readable)])
         for status, readable in results
     ]
-    return f"{shown}: {'; '.join(ends)}"
+    return f"{', '.join(shown) or 'nothing'}: {'; '.join(ends)}"
 
 
-def by_engine(engine: Engine, service: Service, cases: Iterable[Case]) -> dict[str, str]:
-    """Run cases in an engine. Return the line of each, by its name."""
-    by_page: dict[str, list[Case]] = {}
-    for case in cases:
-        by_page.setdefault(case.page, []).append(case)
+def by_engine(engine: Engine, service: Service) -> dict[str, str]:
+    """Run all cases in an engine. Return the line of each, by its name."""
     found = {}
-    for page, of_page in by_page.items():
-        calls = [[call(fetch) for fetch in case.fetches] for case in of_page]
+    for page in dict.fromkeys(case.page for case in EVERYTHING):
+        cases = [case for case in CASES if case.page == page]
+        calls = [[call(fetch) for fetch in case.fetches] for case in cases]
         results = run_on(engine, page, f"{ALL % FETCH}({json.dumps(calls)})")
-        for case, ends in zip(of_page, results, strict=True):
+        for case, ends in zip(cases, results, strict=True):
             shown = [(end.get("status"), end.get("readable", ())) for end in ends]
-            found[case.name] = line(service.arrived(case), shown)
+            found[case.name] = line(service.arrived(case.path), shown)
+        handshakes = [handshake for handshake in HANDSHAKES if handshake.page == page]
+        urls = [SERVICE.replace("http", "ws") + handshake.path for handshake in handshakes]
+        script = f"Promise.all({json.dumps(urls)}.map({WEBSOCKET}))"
+        opened = run_on(engine, page, script)
+        for handshake, is_open in zip(handshakes, opened, strict=True):
+            found[handshake.name] = line(
+                service.arrived(handshake.path), [(101 if is_open else None, ())]
+            )
     return found
 
 

@@ -16,10 +16,11 @@ from glob import glob
 from queue import Empty
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import Any, TextIO
+from typing import IO, Any
 
 from real_browser import UnavailableError
 
+from .engine import PATIENCE
 from .servers import Polls, Servers
 
 PROGRAMS = ("/usr/lib/*/webkit2gtk-4.*/MiniBrowser", "/usr/libexec/webkit2gtk-4.*/MiniBrowser")
@@ -29,7 +30,7 @@ FIRST = "https://start.acme-pages.net"
 class WebKit:
     """The page of a running MiniBrowser."""
 
-    def __init__(self, polls: Polls, output: TextIO) -> None:
+    def __init__(self, polls: Polls, output: IO[str]) -> None:
         self._polls = polls
         self._console: list[str] = []
         Thread(target=self._listen, args=(output,), daemon=True).start()
@@ -37,7 +38,7 @@ class WebKit:
         # The version of Safari that it corresponds to.
         self.version = str(self.run("navigator.userAgent.match(/Version.([0-9.]+)/)[1]"))
 
-    def _listen(self, output: TextIO) -> None:
+    def _listen(self, output: IO[str]) -> None:
         for line in output:
             self._console.append(line.rstrip("\n"))
 
@@ -59,7 +60,7 @@ class WebKit:
     def run(self, script: str) -> Any:
         """Run an expression on the page."""
         self._polls.orders.put(("run", script))
-        return json.loads(self._polls.results.get(timeout=60))
+        return json.loads(self._polls.results.get(timeout=PATIENCE))
 
     def console(self) -> list[str]:
         """Return the lines of the console."""
