@@ -322,7 +322,7 @@ REQUEST_HEADERS: dict[str, tuple[Pair, ...]] = {
     "Connection": (("Connection", "close"),),
     "Content-Length": (("Content-Length", "7"),),
     "Accept-Charset": (("Accept-Charset", "utf-8"),),
-    "Accept-Encoding": (("Accept-Encoding", "br"),),
+    "Accept-Encoding": (("Accept-Encoding", "x-mine"),),
     "Sec-Test": (("Sec-Test", "1"),),
     "Proxy-Test": (("Proxy-Test", "1"),),
     "Access-Control-Request-Headers": (("Access-Control-Request-Headers", "x"),),

@@ -3,7 +3,8 @@
     OPTIONS for PUT x-test, PUT: 200 content-length
 
 says what arrived at the service, the status that the script got, and the headers that it could
-read. `from` says what `Origin` was, where it was not the page's.
+read. `with` are the headers of the script that arrived with its values, `from` is the `Origin`
+where it is not the page's, and the last word `Sec-Fetch-Site` where it is not `cross-site`.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Service:
         pairs = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
         request = Request(scope.get("method", "WEBSOCKET"), scope["path"], tuple(pairs))
         if case is not None:
-            self._arrived.setdefault(case.path, []).append(line_of(request, case.page))
+            self._arrived.setdefault(case.path, []).append(line_of(request, case))
         if isinstance(case, Handshake):
             await receive()
             await send({"type": "websocket.accept" if case.accepts else "websocket.close"})
@@ -82,16 +83,29 @@ class Service:
         await send({"type": "http.response.body", "body": found.body})
 
 
-def line_of(request: Request, page: str) -> str:
-    """Return a request as its method, what a preflight asks for, and an unusual Origin."""
-    headers = dict(request.headers)
+def line_of(request: Request, case: Case | Handshake) -> str:
+    """Return a request as a few words: see the text of this module."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     words = [request.method]
     if "access-control-request-method" in headers:
         words += ["for", headers["access-control-request-method"]]
         words += filter(None, [headers.get("access-control-request-headers")])
-    if headers.get("origin", page) != page:
+    elif isinstance(case, Case):
+        given = [pair for fetch in case.fetches for pair in fetch.headers]
+        names = {name.lower() for name, value in given if has(headers, name, value)}
+        words += ["with", ",".join(sorted(names))] if names else []
+    if headers.get("origin", case.page) != case.page:
         words += ["from", headers["origin"]]
+    if request.method != "WEBSOCKET" and headers.get("sec-fetch-site") != "cross-site":
+        words += [str(headers.get("sec-fetch-site"))]
     return " ".join(words)
+
+
+def has(headers: dict[str, str], name: str, value: str) -> bool:
+    """Whether a header came with the value that the script gave it, and not with another one."""
+    return value.strip() in headers.get(name.lower(), "\0").split(", ")
 
 
 def by_model(case: Case | Handshake) -> str:
@@ -101,7 +115,7 @@ def by_model(case: Case | Handshake) -> str:
     arrived: list[str] = []
 
     def exchange(request: Request) -> Response:
-        arrived.append(line_of(request, case.page))
+        arrived.append(line_of(request, case))
         found = found_at(request.path)
         return found.answer(request) if isinstance(found, Case) else OWN
 
