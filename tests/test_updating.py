@@ -309,7 +309,7 @@ def test_an_environment_without_its_file_is_told_and_mended(
     git(orders, "mv", ".env.production", ".env.prod")
     renamed = text.replace("ENVIRONMENT=production", "ENVIRONMENT=prod")
     (orders / ".env.prod").write_text(renamed)
-    assert "CORS047 warning: .env.prod: is judged like staging" in check(orders)
+    assert "CORS047 warning: .env.prod: is judged as production, and" in check(orders)
     (orders / ".env.prod").unlink()
     commit(orders, "Only the platform has it")
     printed = check(orders)

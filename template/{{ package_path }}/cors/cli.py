@@ -103,7 +103,9 @@ def examine(
     if with_app and not errors_among(findings):
         try:
             app = create_app(sources.environment)
-            subjects = [Subject(policy, sources, each) for each in dict.fromkeys([app, served()])]
+            # Not by equality: a router, which may be served by mistake, has no hash.
+            apps = [app] if app is served() else [app, served()]
+            subjects = [Subject(policy, sources, each) for each in apps]
             if isinstance(app, CORSFastAPI) and app.cors_policy != policy and is_own(app, sources):
                 subjects.append(Subject(app.cors_policy, app=app))
         except (Exception, ConfigurationError) as error:
