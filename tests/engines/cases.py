@@ -13,6 +13,9 @@ from service.cors.tool.browser import Fetch, Request, Response
 PAGE = "https://app.acme.com"
 OTHER = "https://other.acme.com"
 LOCAL = "http://localhost:5173"
+ADDRESS = "http://127.0.0.1:8080"
+# Of the service's site, not of its origin.
+SAME_SITE = "https://app.acme-api.net"
 
 ORIGIN = "Access-Control-Allow-Origin"
 CREDENTIALS = "Access-Control-Allow-Credentials"
@@ -382,7 +385,7 @@ def exposed() -> Iterator[Case]:
 
 def pages() -> Iterator[Case]:
     """Pages without an origin, on this machine, on another port, and of the service itself."""
-    for page in ("null", LOCAL, "http://app.acme.com", f"{PAGE}:8443", "http://127.0.0.1:8080"):
+    for page in ("null", LOCAL, "http://app.acme.com", f"{PAGE}:8443", SAME_SITE, ADDRESS):
         for value in sorted({page, "*", PAGE, "null"}):
             for more in ({}, INCLUDE):
                 name = f"{page} when {value} is allowed{', with credentials' if more else ''}"
@@ -390,6 +393,11 @@ def pages() -> Iterator[Case]:
         allowing = granted(200, (METHODS, "PUT"), origin=page)
         yield Case(f"{page} PUTs", (fetch("PUT", origin=page),), allowing, allowing)
         yield Case(f"{page} PUTs, not listed", (fetch("PUT", origin=page),), allowing, granted())
+    for wanted in (
+        fetch(origin=SAME_SITE, mode="no-cors"),
+        fetch("POST", origin=LOCAL, mode="no-cors"),
+    ):
+        yield Case(f"{wanted.origin} without CORS, {wanted.method}", (wanted,), answer(200))
     own = {"origin": SERVICE}
     for wanted in (fetch(**own), fetch("PUT", X_TEST, **own), fetch("POST", **own, **INCLUDE)):
         yield Case(f"its own page, {wanted.method}", (wanted,), answer(200, X_TEST), answer(404))
@@ -526,7 +534,7 @@ class Handshake:
         return f"a WebSocket of {self.page} is {'accepted' if self.accepts else 'refused'}"
 
 
-OPENING = (PAGE, LOCAL, "null", "http://app.acme.com", f"{PAGE}:8443", SERVICE)
+OPENING = (PAGE, LOCAL, "null", "http://app.acme.com", f"{PAGE}:8443", SAME_SITE, SERVICE)
 HANDSHAKES = [
     Handshake(page, accepts, f"/handshake/{number}")
     for number, (page, accepts) in enumerate(product(OPENING, (True, False)))

@@ -5,8 +5,8 @@ set -euo pipefail
 missing=()
 command -v chromium chromium-browser google-chrome chrome >/dev/null || missing+=(chromium)
 command -v firefox-esr firefox >/dev/null || missing+=(firefox-esr)
-# WebKitGTK's MiniBrowser is in the package of its driver.
-compgen -G '/usr/lib*/*/webkit2gtk-4.*/MiniBrowser' >/dev/null || missing+=(webkit2gtk-driver)
+# MiniBrowser is in the package of the library, on the PATH of nobody.
+compgen -G '/usr/lib*/*/webkit2gtk-4.*/MiniBrowser' >/dev/null || missing+=(libwebkit2gtk-4.1-0)
 command -v Xvfb >/dev/null || missing+=(xvfb)
 
 if ((${#missing[@]} == 0)); then

@@ -1,10 +1,11 @@
 """Each case in the model and in an engine, as one line that can be compared.
 
-    OPTIONS for PUT x-test, PUT: 200 content-length
+    OPTIONS for PUT x-test, PUT with x-test: 200 content-length
 
 says what arrived at the service, the status that the script got, and the headers that it could
 read. `with` are the headers of the script that arrived with its values, `from` is the `Origin`
-where it is not the page's, and the last word `Sec-Fetch-Site` where it is not `cross-site`.
+where it is not the page's (`nowhere` if there is none), and the last word is `Sec-Fetch-Site` where
+that is not `cross-site`.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ def line_of(request: Request, case: Case | Handshake) -> str:
         given = [pair for fetch in case.fetches for pair in fetch.headers]
         names = {name.lower() for name, value in given if has(headers, name, value)}
         words += ["with", ",".join(sorted(names))] if names else []
-    if headers.get("origin", case.page) != case.page:
-        words += ["from", headers["origin"]]
+    if headers.get("origin") != case.page:
+        words += ["from", headers.get("origin", "nowhere")]
     if request.method != "WEBSOCKET" and headers.get("sec-fetch-site") != "cross-site":
         words += [str(headers.get("sec-fetch-site"))]
     return " ".join(words)
