@@ -303,7 +303,8 @@ def main(arguments: list[str]) -> int:
 
 def say_what_is_next(move: Move) -> None:
     """Print where the result is and what is left to do."""
-    print(f"\nMoved in, on the branch {BRANCH}. The report is {REPORT}.")
+    report = Path(move.found.prefix, REPORT)
+    print(f"\nMoved in, on the branch {BRANCH}. The report is {report}.")
     if left := by_hand(move):
         print("\nTo do by hand:\n")
     for sentence in left:

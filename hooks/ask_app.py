@@ -136,11 +136,19 @@ def reason(error: BaseException) -> str:
         name, text = "", str(error.code)
     elif callable(getattr(error, "errors", None)):
         faults = error.errors()  # type: ignore[attr-defined]
-        text = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults)
+        text = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {brief(each['msg'])}" for each in faults
+        )
     else:
         text = str(error)
     last = text.strip().splitlines()[-1].strip() if text.strip() else ""
     return ": ".join(filter(None, (name, last)))
+
+
+def brief(text: str) -> str:
+    """Return a text in a line, without rows of one sign, cut where it is long."""
+    line = re.sub(r"([^\w\s])(?:\s*\1)+", r"\1", " ".join(text.split()))
+    return line if len(line) <= 120 else f"{line[:120]} …"
 
 
 def main() -> None:

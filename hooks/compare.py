@@ -32,14 +32,12 @@ HOOKS = Path(__file__).resolve().parent
 sys.path.insert(0, str(HOOKS.parent / "tests" / "lib"))
 
 from service.cors.cli import USER_INFO  # noqa: E402
-from service.cors.fetch_standard import (  # noqa: E402
-    SAFELISTED_METHODS,
-    SAFELISTED_RESPONSE_HEADERS,
-)
+from service.cors.fetch_standard import SAFELISTED_METHODS  # noqa: E402
 from service.cors.origin import Origin, exact  # noqa: E402
 from service.cors.origin_errors import OriginError, parse, suggest  # noqa: E402
 from service.cors.tool.cors_check import (  # noqa: E402
     NO_CORS_SAFELISTED,
+    SAFELISTED_RESPONSE_HEADERS,
     NetworkError,
     Response,
     Step,
@@ -263,7 +261,7 @@ def is_ours(variable: str) -> bool:
 class Question(NamedTuple):
     """A request of a page: `kind` is "request", "method" or "header", the last two preflights.
 
-    `origin` is empty for a request that no page sends.
+    `origin` is empty for a request that no page sends. `method` is what sends a header.
     """
 
     path: str
@@ -271,6 +269,7 @@ class Question(NamedTuple):
     kind: str
     name: str
     with_cookie: bool = False
+    method: str = ""
 
     def as_request(self, host: str) -> tuple[str, str, list[tuple[str, str]]]:
         """Return method, path and headers."""
@@ -283,7 +282,7 @@ class Question(NamedTuple):
         if self.kind == "request":
             length = [("content-length", "0")] if self.name == "POST" else []
             return self.name, self.path, headers + length
-        method = self.name if self.kind == "method" else "POST"
+        method = self.name if self.kind == "method" else self.method
         headers.append(("access-control-request-method", method))
         if self.kind == "header":
             headers.append(("access-control-request-headers", self.name))
@@ -292,13 +291,17 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that is asked. The origins are those that somebody wrote, and others, with notes."""
+    """All that is asked. The origins are those that somebody wrote, and others, with notes.
+
+    `with_headers` are the methods that request headers are asked with.
+    """
 
     seen: dict[str, str]
     made_up: dict[str, str]
     methods: tuple[str, ...]
     headers: tuple[str, ...]
     paths: tuple[str, ...]
+    with_headers: tuple[str, ...] = ("POST",)
 
     @property
     def questions(self) -> Iterator[Question]:
@@ -313,7 +316,8 @@ class Plan:
                 for method in set(self.methods) - SAFELISTED_METHODS:
                     yield Question(path, origin, "method", method)
                 for header in self.headers:
-                    yield Question(path, origin, "header", header)
+                    for method in self.with_headers:
+                        yield Question(path, origin, "header", header, method=method)
 
 
 def imitations(origin: str) -> dict[str, str]:
@@ -408,7 +412,18 @@ def planned(
         methods=tuple(each for each in dict.fromkeys(sendable) if each not in NEVER_ASKED),
         headers=tuple(dict.fromkeys(filter(needs_permission, sent))),
         paths=tuple(dict.fromkeys([NO_ROUTE, *paths])),
+        with_headers=sent_with_headers([each.get("allow_methods", ()) for each in lists]),
     )
+
+
+def sent_with_headers(lists: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return methods that the apps allow: Starlette refuses a header with any other method."""
+    known = [METHODS if "*" in each else each for each in lists if each]
+    shared = {*METHODS}.intersection(*known)
+    groups = [shared] if shared else known
+    usual = ("POST", *METHODS)
+    first = [next((each for each in usual if each in group), "POST") for group in groups]
+    return tuple(dict.fromkeys(first))
 
 
 def needs_permission(header: str) -> bool:
@@ -448,7 +463,7 @@ class Page:
             if self.can_send(method):
                 yield Ability(self.cookies, "method", method)
         for header in plan.headers:
-            if self.is_permitted("header", header):
+            if any(self.is_permitted("header", header, each) for each in plan.with_headers):
                 yield Ability(self.cookies, "header", header)
         for name in self.exposed():
             yield Ability(self.cookies, "exposed", name)
@@ -465,11 +480,10 @@ class Page:
             return self.can_read(method)
         return method in SAFELISTED_METHODS or self.is_permitted("method", method)
 
-    def is_permitted(self, kind: str, name: str) -> bool:
-        """Whether the preflight for a method or header passes."""
-        response = self.said[Question(self.path, self.origin, kind, name)]
-        method, unsafe = (name, ()) if kind == "method" else ("POST", (name,))
-        judged = (response, self.origin, method, unsafe)
+    def is_permitted(self, kind: str, name: str, method: str = "") -> bool:
+        """Whether the preflight for a method, or for a header with a method, passes."""
+        response = self.said[Question(self.path, self.origin, kind, name, method=method)]
+        judged = (response, self.origin, method or name, (name,) if method else ())
         return passes(preflight_check, *judged, credentials=self.cookies)
 
     def exposed(self) -> Iterator[str]:
@@ -551,7 +565,7 @@ def compare(
     with RunningApp("old", before, seconds) as old, RunningApp("new", after, seconds) as new:
         faults = [*filter(None, (old.load(), new.load()))]
         if faults:
-            seen = ", ".join(dict.fromkeys(origins))
+            seen = ", ".join(each for each in dict.fromkeys(origins) if each != "*")
             faults.append("So nothing was compared" + (f", neither from {seen}." if seen else "."))
             return Comparison(not_compared=tuple(faults))
         plan = planned((old.lists, new.lists), origins, methods, headers, paths)

@@ -77,7 +77,9 @@ class SourceFile:
         data = self.data
         for start, end, text in sorted(self.replacements, reverse=True):
             data = data[:start] + text + data[end:]
-        return data
+        # Where the imports at the top are gone, no blank line is left in their place.
+        mark, first = data[: self._mark], self.data[self._mark :][:2].strip()
+        return mark + (data[self._mark :].lstrip(b"\r\n") if first else data[self._mark :])
 
     def checked(self) -> bytes:
         """Return the result. Raises CannotEditError if it were not Python."""
@@ -109,10 +111,12 @@ class SourceFile:
         before, after = self.data[first:start], self.data[end:last]
         if before.strip() or not re.fullmatch(rb"[ \t]*(#[^\n]*)?\r?\n?", after):
             raise CannotEditError(f"another statement is on its line {node.lineno}")
-        # Of the blank lines above and below, one is left over.
-        above = re.search(rb"\n([ \t]*\r?\n)\Z", self.data[:first])
-        if above and not self.data[last:].partition(b"\n")[0].strip():
-            first -= len(above[1])
+        # Of the blank lines above and below, as many are left over as there are on one side.
+        above = re.search(rb"(?:(?<=\n)[ \t]*\r?\n)*\Z", self.data[:first])
+        below = re.match(rb"(?:[ \t]*\r?\n)*", self.data[last:])
+        lines = above[0].splitlines(keepends=True) if above else []
+        count = below[0].count(b"\n") if below and last < len(self.data) else len(lines)
+        first -= len(b"".join(lines[:count]))
         self.replace(first, last, b"")
 
     def block_of(self, node: ast.stmt) -> tuple[list[ast.stmt], Any]:

@@ -17,19 +17,23 @@ from pathlib import Path
 from typing import Any
 
 from edits import CannotEditError, SourceFile, enforce, finish, remove_policy
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
 from survey import App, OldPolicy, Survey, git
 
 ANSWERS_FILE = ".copier-answers.yml"
 # Where a service is made from another template, whose answers are in the former.
 OTHER_ANSWERS_FILE = ".copier-answers.cors.yml"
 DAYS_OF_REPORTS = 14
+LONGEST_LINE = 300
 # What the rendered pyproject.toml has: what a service needs, and what its tests and tools need.
 DEPENDENCIES = ("publicsuffixlist>=1.0", "pydantic-settings>=2.11", "starlette>=1.7")
-OLDEST_FASTAPI = (0, 133)
-# Of `fastapi = "^0.115"`, the = is the table's own.
-FASTAPI_PIN = re.compile(
-    r"(?mi)^[ \t]*[\"']?fastapi(?![\w.-])(?:\[[^\]]*\])?(?:[\"']?\s*=\s*[\"']|[ \t]*)[^\n#\"']*?"
-    r"(\^|~=?|==|<=?|(?<=\")(?=\d))[ \t]*(\d+)\.(\d+)"
+# The first release of each that the policy takes.
+OLDEST = {"fastapi": "0.133.0", "starlette": "1.7.0"}
+# A line of requirements, of [project] or of Poetry's tables, which have an = of their own.
+PIN = re.compile(
+    r"(?mi)^[ \t]*[\"']?(fastapi|starlette)(?![\w.-])(?:\[[^\]\n]*\])?[ \t]*"
+    r"(?:=[ \t]*(?:\{.*?version[ \t]*=[ \t]*)?[\"'](?P<poetry>[^\"'\n]*)|(?P<pip>[^;#\"'\n]*))"
 )
 FOR_DEVELOPMENT = ("h11>=0.16", "httpx2>=2", "pytest>=8.4", "pyyaml>=6", "rich>=14", "typer>=0.20")
 
@@ -54,6 +58,8 @@ class Move:
     done: list[str] = field(default_factory=list)
     by_hand: list[str] = field(default_factory=list)
     dotenv_files: dict[str, str] = field(default_factory=dict)
+    # What holds FastAPI or Starlette back, so that no environment can be made.
+    old_pins: list[str] = field(default_factory=list)
 
     @property
     def package(self) -> str:
@@ -189,6 +195,7 @@ def report_writes_first(move: Move) -> None:
 
 def name_other_environments(move: Move) -> None:
     """Give tests a policy where they set ENVIRONMENT=test; say so of other names."""
+    others: dict[str, list[str]] = {}
     for name, place in move.found.environment_names.items():
         if name in move.environments:
             continue
@@ -200,16 +207,26 @@ def name_other_environments(move: Move) -> None:
             own = file.read_text(encoding="utf-8") if file.exists() else ""
             file.write_text(text + own, encoding="utf-8")
             move.done.append(
-                f".env.test: {place} sets ENVIRONMENT=test. Its policy is that of "
+                f".env.test: {place} names an environment test. Its policy is that of "
                 "development. It is yours: updates leave it alone."
             )
             continue
-        near = "production" if name.startswith(("prod", "live")) else "development"
-        near = "staging" if name.startswith("stag") and "staging" in move.environments else near
+        others.setdefault(place, []).append(name)
+    for place, names in others.items():
+        called = "an environment" if len(names) == 1 else "environments"
+        instead = [f"{near(name, move.environments)} for {name}" for name in names]
         move.by_hand.append(
-            f"{place} calls an environment {name!r}, and the policy has no .env.{name}: with "
-            f"ENVIRONMENT={name} in the process, the service does not start. Set {near} there."
+            f"{place} calls {called} {', '.join(map(repr, names))}, and the policy has no "
+            f".env.{names[0]}: with ENVIRONMENT={names[0]} in the process, the service does not "
+            f"start. Use the names of the policy, in the code, too: {', '.join(instead)}."
         )
+
+
+def near(name: str, environments: Iterable[str]) -> str:
+    """Return the environment of the policy that another name seems to mean."""
+    beginnings = {"prod": "production", "live": "production", "stag": "staging", "stg": "staging"}
+    found = next((v for k, v in beginnings.items() if name.lower().startswith(k)), "development")
+    return found if found in environments else "production"
 
 
 def keep_dotenv_files_in_git(move: Move) -> None:
@@ -293,11 +310,18 @@ def name_leftovers(move: Move) -> None:
                 f"{name} is a variable of the policy, too. Where the process has it, it replaces "
                 "the line of the dotenv file: compare them."
             )
-        elif is_refused(name, move.old_variables):
-            move.by_hand.append(
-                f"Take {name} out of the process and of .env files where the service is deployed: "
-                "nothing reads it any more, and with it the service does not start (CORS030)."
-            )
+    if places := move.found.tests_of_policy:
+        move.by_hand.append(
+            f"Look at the tests in {', '.join(map(str, places))}, which import CORSMiddleware: it "
+            "is gone, and tests/cors proves what they were for."
+        )
+    refused = [name for name in move.old_variables if is_refused(name, move.old_variables)]
+    if unread := [name for name in refused if f"\n{name}=" not in taken]:
+        move.by_hand.append(
+            f"Take {', '.join(unread)} out of the process and of .env files where the service is "
+            "deployed. The policy refuses what it does not know, so the service does not start "
+            "(CORS030)."
+        )
 
 
 def opened(move: Move, files: dict[str, SourceFile], name: str) -> SourceFile:
@@ -359,18 +383,26 @@ def write_pyproject(move: Move) -> None:
     if is_installed and "scripts" not in project["project"]:
         added += f'\n[project.scripts]\ncors = "{move.package}.cors.cli:app"\n'
         move.done.append("pyproject.toml: the command `cors`.")
-    text = with_tests(move, text, tools.get("pytest", {}).get("ini_options", {}))
+    text = with_tests(move, text, testpaths(move.before / "pyproject.toml"))
     if added:
         text = (text.rstrip("\n") + "\n" if text else "") + (added if text else added.lstrip("\n"))
     if text:
         file.write_text(text, encoding="utf-8")
 
 
-def with_tests(move: Move, text: str, options: Mapping[str, Any]) -> str:
+def testpaths(file: Path) -> list[str]:
+    """Return where pytest looks for tests by itself, as a pyproject.toml says."""
+    try:
+        tools = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {})
+    except (OSError, ValueError):
+        return []
+    paths = tools.get("pytest", {}).get("ini_options", {}).get("testpaths", [])
+    return paths.split() if isinstance(paths, str) else [*map(str, paths)]
+
+
+def with_tests(move: Move, text: str, paths: list[str]) -> str:
     """Return pyproject.toml with tests/cors among the tests that `pytest` runs by itself."""
-    paths = options.get("testpaths")
-    paths = paths.split() if isinstance(paths, str) else paths
-    if not paths or any("tests/cors".startswith(str(path).strip("./")) for path in paths):
+    if not paths or any("tests/cors".startswith(path.strip("./")) for path in paths):
         return text
     found = re.search(r"(?m)^testpaths\s*=\s*(\[[^\]]*\]|\"[^\"]*\")", text)
     if not found:
@@ -406,16 +438,47 @@ def add_dependencies(move: Move) -> None:
 
 
 def name_old_pin(move: Move, name: str) -> None:
-    """Say where the service holds FastAPI back from the first release that the policy takes."""
+    """Say where the service holds back what the policy is made with."""
     text = (move.folder / name).read_text(encoding="utf-8") if name else ""
-    pin = FASTAPI_PIN.search(text)
-    if pin and (int(pin[2]), int(pin[3])) < OLDEST_FASTAPI:
+    for pin in PIN.finditer(text):
+        package = pin[1].lower()
+        wanted = (pin["poetry"] or pin["pip"] or "").strip()
+        if not holds_back(pip_version(wanted) if pin["poetry"] else wanted, OLDEST[package]):
+            continue
         line = text.count("\n", 0, pin.start()) + 1
-        oldest = ".".join(map(str, OLDEST_FASTAPI))
-        move.by_hand.append(
-            f"{name}:{line} holds FastAPI back ({pin[1]}{pin[2]}.{pin[3]}), and the policy needs "
-            f"{oldest}, which takes starlette 1.7. Raise it, and run your tests with that first."
+        move.old_pins.append(
+            f"{name}:{line} holds {package} back ({wanted}), and the policy needs fastapi "
+            f"{OLDEST['fastapi']} and starlette {OLDEST['starlette']} or later. Undo this move, "
+            "raise the version, run your tests, commit, and repeat this."
         )
+    move.by_hand += move.old_pins
+
+
+def holds_back(wanted: str, oldest: str) -> bool:
+    """Whether a requirement allows no release from the oldest one on."""
+    try:
+        allowed = SpecifierSet(wanted, prereleases=True)
+    except InvalidSpecifier:
+        return False
+    named = [Version(each.version.removesuffix(".*")) for each in allowed if each.operator != "==="]
+    later = [Version(f"{each}.99") for each in named] + [Version(each) for each in (oldest, "999")]
+    return not any(each >= Version(oldest) and each in allowed for each in (*named, *later))
+
+
+def pip_version(version: str) -> str:
+    """Return a version of Poetry as pip writes it: `^1.2` as `>=1.2,<2`."""
+    version = version.strip()
+    if version in ("", "*"):
+        return ""
+    numbers = version.lstrip("^~ ").split(".")
+    if version.startswith("^"):
+        # What may change is all to the right of the first number that is not 0.
+        kept = next((i for i, each in enumerate(numbers) if each != "0"), len(numbers) - 1)
+        upper = [*numbers[:kept], str(int(numbers[kept]) + 1)] if numbers[kept].isdigit() else []
+        return f">={version[1:]}" + (f",<{'.'.join(upper)}" if upper else "")
+    if version.startswith("~") and not version.startswith("~="):
+        return f">={version[1:]},=={'.'.join(numbers[:2])}.*"
+    return version if version[0] in "<>=!~" else f"=={version}"
 
 
 def program(name: str) -> str:
@@ -437,7 +500,15 @@ def said(text: str) -> str:
     """Return the line that says what failed: the first error, or else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = (line for line in lines if line.lower().startswith(("error", "no solution")))
-    return next(errors, lines[-1] if lines else "it failed").rstrip(".")
+    error = next(errors, lines[-1] if lines else "it failed").rstrip(".")
+    causes = (line for line in lines if line.startswith("cause: "))
+    parts = [error, *(each.removeprefix("cause: ").rstrip(".") for each in causes)]
+    return ": ".join(map(shortened, parts))
+
+
+def shortened(line: str) -> str:
+    """Return a line of somebody's output, cut where it is too long to be read."""
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]} …"
 
 
 def with_uv(move: Move, *, locked: bool) -> None:

@@ -6,6 +6,7 @@ from its dependencies.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,12 +15,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare import App, as_markdown, compare
-from moving import DEPENDENCIES, FOR_DEVELOPMENT, Move, program, said
+from compare import App, Comparison, as_markdown, compare
+from moving import (
+    DEPENDENCIES,
+    FOR_DEVELOPMENT,
+    Move,
+    pip_version,
+    program,
+    said,
+    shortened,
+    testpaths,
+)
+from tables import code
 
 # For each command. A suite that waits for a database that is not there never ends.
 SECONDS = 300
 SUITE = "tests/cors"
+NEEDS_VARIABLES = (
+    "\nThe clone has no `.env`. If that is the reason, set what the service needs as variables of "
+    "your shell, such as `DATABASE_URL`, undo this move and repeat it. Variables whose names begin "
+    "with `CORS_`, `ENVIRONMENT`, `FASTAPI_` or `PYTHON` are not passed on.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +82,27 @@ def prove(move: Move, python: str = "") -> Proof:
     found = compare(old, new, origins=move.found.origins_seen, methods=move.found.methods)
     before = tests(move.before, interpreter) if move.found.tests else None
     can_be_compared = before is not None and before.in_time
+    comparison = as_markdown(found, f"Who may call, before and in {environment_name} now")
+    if not found.origins:
+        comparison += NEEDS_VARIABLES
+    elif environment_name == "production":
+        comparison += in_development(move, found)
     return Proof(
-        comparison=as_markdown(found, f"Who may call, before and in {environment_name} now"),
+        comparison=comparison,
         check=command(move.folder, interpreter, "-m", f"{move.package}.cors", "check", "--all"),
         suite=command(move.folder, interpreter, "-m", "pytest", "-q", SUITE),
         own_before=before,
-        own_after=tests(move.folder, interpreter, f"--ignore={SUITE}") if can_be_compared else None,
+        own_after=tests(move.folder, interpreter, *without_suite(move))
+        if can_be_compared
+        else None,
     )
+
+
+def in_development(move: Move, found: Comparison) -> str:
+    """Return a sentence on those that can call in development only, from now on."""
+    listed = str(move.answers.get("development_origins") or "").split(",")
+    kept = [code(each) for each in listed if each in {caller.origin for caller in found.no_longer}]
+    return f"\nIn development these still can: {', '.join(kept)}.\n" if kept else ""
 
 
 def absolute(python: str) -> str:
@@ -83,6 +113,13 @@ def absolute(python: str) -> str:
 def tests(folder: Path, python: str, *options: str) -> Result:
     """Run the service's own tests."""
     return command(folder, python, "-m", "pytest", "-q", *options)
+
+
+def without_suite(move: Move) -> list[str]:
+    """Return the options with which pytest runs what it ran before; it ignores no testpath."""
+    before = testpaths(move.before / "pyproject.toml")
+    paths = ["--override-ini", f"testpaths={shlex.join(before)}"] if before else []
+    return [f"--ignore={SUITE}", *paths]
 
 
 def command(folder: Path, *words: str) -> Result:
@@ -110,7 +147,7 @@ def command(folder: Path, *words: str) -> Result:
     except OSError as error:
         return Result(False, (f"{words[0]}: {error.strerror}",))
     printed = (done.stdout.strip() or done.stderr.strip()).splitlines()
-    return Result(done.returncode == 0, tuple(printed[-12:]))
+    return Result(done.returncode == 0, tuple(map(shortened, printed[-12:])))
 
 
 def environment(move: Move) -> tuple[str, str]:
@@ -127,7 +164,7 @@ def environment(move: Move) -> tuple[str, str]:
         if made.passed:
             made = command(folder, *install, *requirements(move))
     if not made.passed:
-        why = said("\n".join(made.tail))
+        why = " ".join(move.old_pins).rstrip(".") or said("\n".join(made.tail))
         return "", f"The service's environment could not be made ({why})"
     return str(python), ""
 
@@ -156,18 +193,3 @@ def poetry_requirements(file: Path) -> Iterator[str]:
                 continue
             extras = f"[{','.join(details['extras'])}]" if "extras" in details else ""
             yield f"{name}{extras}{pip_version(version)}"
-
-
-def pip_version(version: str) -> str:
-    """Return a version of Poetry as pip writes it: `^1.2` as `>=1.2,<2`."""
-    if version == "*":
-        return ""
-    numbers = version.lstrip("^~ ").split(".")
-    if version.startswith("^"):
-        # What may change is all to the right of the first number that is not 0.
-        kept = next((i for i, each in enumerate(numbers) if each != "0"), len(numbers) - 1)
-        upper = [*numbers[:kept], str(int(numbers[kept]) + 1)] if numbers[kept].isdigit() else []
-        return f">={version[1:]}" + (f",<{'.'.join(upper)}" if upper else "")
-    if version.startswith("~") and not version.startswith("~="):
-        return f">={version[1:]},=={'.'.join(numbers[:2])}.*"
-    return version if version[0] in "<>=!~" else f"=={version}"

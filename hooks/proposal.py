@@ -77,22 +77,23 @@ def project_name(found: Survey) -> str:
 def package_of(found: Survey, name: str) -> tuple[str, str]:
     """Return name and path of the package that gets the policy.
 
-    Modules that lie in no package get a folder of its own, beside them.
+    Modules that lie in no package get a folder for it, beside them.
     """
     if found.package:
         return found.package, found.package_path
     slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
     slug = slug if slug.isidentifier() else f"service_{slug}".strip("_")
-    taken = {path.stem for path in found.folder.iterdir()}
+    beside = "src/" if found.app and found.app.place.file.startswith("src/") else ""
+    taken = {path.stem for path in (found.folder / beside).iterdir()}
     if slug in taken or slug in ("tests", "cors", "fastapi", "main"):
         slug += "_policy"
-    return slug, slug
+    return slug, f"{beside}{slug}"
 
 
 def environments(found: Survey) -> list[str]:
     """Return the environments, besides development, that something in the service names."""
     files = (file.name for file in found.dotenv_files)
-    words = " ".join([*files, *found.origins_seen, *found.environment_names])
+    words = " ".join([*files, *found.origins_seen, *found.environment_names]).lower()
     named = [name for name in ("preview", "staging") if re.search(rf"\b{name}\b", words)]
     return [*named, "production"]
 
@@ -159,6 +160,11 @@ def sort_origins(found: Survey, policies: list[OldPolicy], proposal: Proposal) -
             )
     if everybody is not None:
         open_to_everybody(everybody, proposal)
+    elif policies and not proposal.answers.get("production_origins"):
+        proposal.note(
+            "No origin of production was found. Which front ends call the service there? Until "
+            "production_origins lists them, browsers block them."
+        )
 
 
 def open_to_everybody(policy: OldPolicy, proposal: Proposal) -> None:
@@ -214,10 +220,11 @@ def methods(found: Survey, policies: list[OldPolicy], proposal: Proposal) -> Ite
     """Return the methods that the policies allow; for *, those that routes answer."""
     if not policies:
         return known_methods(found.methods or ("GET", "POST"))
-    listed = list_argument(policies, "allow_methods", proposal)
+    listed = [each.upper() for each in list_argument(policies, "allow_methods", proposal)]
     if "*" in listed:
-        return known_methods(found.methods or METHODS[:6])
-    return known_methods([each.upper() for each in listed] or ("GET",))
+        named = [each for each in listed if each != "*"]
+        return known_methods([*found.methods, *named] or METHODS[:6])
+    return known_methods(listed or ("GET",))
 
 
 def known_methods(names: Iterable[str]) -> list[str]:
@@ -232,6 +239,8 @@ def request_headers(found: Survey, policies: list[OldPolicy], proposal: Proposal
     used = ["Authorization"] if found.bearer else []
     # Starlette allows Content-Type whatever is listed.
     used.append("Content-Type")
+    names = {name.lower() for name in used} | NEEDLESS_HEADERS | {"*"}
+    used += [name for name in listed if name.lower() not in names]
     if "*" in listed:
         where = next(policy.place for policy in policies if "*" in policy.listed("allow_headers"))
         used += found.api_key_headers
@@ -239,10 +248,7 @@ def request_headers(found: Survey, policies: list[OldPolicy], proposal: Proposal
             f"{where} allowed every request header. {','.join(used)} is proposed, as far as the "
             "code says. Which others do your front ends set?"
         )
-        return used
-    names = {name.lower() for name in used}
-    more = (name for name in listed if name.lower() not in names | NEEDLESS_HEADERS)
-    return [*used, *more]
+    return [*dict.fromkeys(used)]
 
 
 def exposed_headers(policies: list[OldPolicy], proposal: Proposal) -> list[str]:

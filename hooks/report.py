@@ -104,13 +104,18 @@ def answers(move: Move) -> Iterator[str]:
 
 def before_deploying(move: Move) -> Iterator[str]:
     """Yield what has to be true where the service is deployed."""
-    names = ", ".join(move.environments[1:]) or "development"
+    names = " or ".join(move.environments[1:]) or "development"
     yield "## Before you deploy"
     yield ""
     yield (
         f"- Set `ENVIRONMENT` to {names} where the service runs. Where it is not set and "
         "`.env.development` is there, the policy of development is in force."
     )
+    for name, place in move.found.other_environment_variables.items():
+        yield (
+            f"- `{name}` ({code(place)}) names the environment for your code, but not for the "
+            "policy. Where a deployment sets it, set `ENVIRONMENT`, too."
+        )
     yield (
         "- The dotenv file of that environment has to be in the working directory, also of an "
         "image: `COPY .env.production ./`. Or set its `CORS_*` variables in the process."

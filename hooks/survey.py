@@ -25,9 +25,11 @@ from expressions import (
     Reader,
     Scope,
     Value,
+    bindings,
     last_name,
     own_nodes,
     relative,
+    variable_of,
 )
 
 __all__ = ["App", "Entrypoint", "OldPolicy", "Place", "Survey", "Value", "survey"]
@@ -71,7 +73,7 @@ TARGET = r"(?P<target>[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(\(\))?"
 SERVERS = re.compile(
     rf"\b(uvicorn|gunicorn|hypercorn|granian|daphne)\b[^\n;&|]*?(?<![\w./:-]){TARGET}"
 )
-IS_ENVIRONMENT = re.compile(r"(?<!\w)ENVIRONMENT\s*[=:]\s*[\"']?([a-z][a-z0-9_-]*)\b")
+IS_ENVIRONMENT = re.compile(r"(?<!\w)ENVIRONMENT\s*[=:]\s*[\"']?([A-Za-z][A-Za-z0-9_-]*)\b")
 FASTAPI_RUN = re.compile(r"\bfastapi\s+(run|dev)\b(?P<options>[^\n;&|]*)")
 
 
@@ -186,6 +188,8 @@ class Survey:
     manager: str = ""
     dependency_file: str = ""
     tests: str = ""
+    # Where tests import CORSMiddleware, to look for it.
+    tests_of_policy: tuple[Place, ...] = ()
     cookies: tuple[Place, ...] = ()
     bearer: tuple[Place, ...] = ()
     api_key_headers: tuple[str, ...] = ()
@@ -194,6 +198,8 @@ class Survey:
     methods: tuple[str, ...] = ()
     # What ENVIRONMENT is set to, by name with the place.
     environment_names: Mapping[str, str] = field(default_factory=dict)
+    # Variables that name the environment in the place of ENVIRONMENT, with the place.
+    other_environment_variables: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -233,6 +239,7 @@ def survey(folder: Path, words: re.Pattern[bytes] = WORDS) -> Survey:
     modules = [*parsed(reader, paths, words)]
     apps = [*applications(reader, modules)]
     own = own_folder(given, [module for module, _ in apps], paths)
+    own = own or served_from(given, stated_entrypoints(given, repository, reader, paths)) or given
     if own != given:
         return survey(own, words)
     entrypoint = find_entrypoint(given, repository, reader, paths, apps)
@@ -264,6 +271,14 @@ def survey(folder: Path, words: re.Pattern[bytes] = WORDS) -> Survey:
         manager=manager,
         dependency_file=dependency_file,
         tests=tests_folder(given, paths),
+        tests_of_policy=tuple(
+            module.place(node)
+            for module in modules
+            if module not in code
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ImportFrom)
+            and any(each.name == "CORSMiddleware" for each in node.names)
+        ),
         cookies=tuple(traits.cookies),
         bearer=tuple(traits.bearer),
         api_key_headers=tuple(dict.fromkeys(traits.api_key_headers)),
@@ -273,6 +288,7 @@ def survey(folder: Path, words: re.Pattern[bytes] = WORDS) -> Survey:
         environment_names=environment_names(
             reader, modules, settings, [*paths, *files_at_top(repository, given)]
         ),
+        other_environment_variables=other_environment_variables(settings),
         unread=dict(reader.unread),
     )
 
@@ -338,11 +354,9 @@ def is_test(path: Path) -> bool:
     return is_test_file or bool(names & {"tests", "test", "testing", "docs", "examples", "scripts"})
 
 
-def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path:
+def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path | None:
     """Return the folder of the service: the nearest around its app that has a project file."""
     places = [module.path for module in modules if not is_test(Path(module.name))]
-    if not places:
-        return folder
     counts: dict[Path, int] = {}
     for path in places:
         for parent in path.parents:
@@ -354,8 +368,18 @@ def own_folder(folder: Path, modules: list[Module], paths: list[Path]) -> Path:
         else:
             continue
     if folder in counts or not counts:
-        return folder
+        return folder if counts else None
     return max(counts, key=lambda each: (counts[each], -len(each.parts), each.as_posix()))
+
+
+def served_from(folder: Path, stated: Iterable[Entrypoint]) -> Path | None:
+    """Return the folder that a stated module is imported from, around the file that states it."""
+    for each in stated:
+        around = folder / each.read_in.partition(":")[0]
+        for base in reversed([p for p in around.parents if p.is_relative_to(folder)]):
+            if module_file(each.module, (base, base / "src")):
+                return base
+    return None
 
 
 # --- The application --------------------------------------------------------------------------
@@ -411,20 +435,22 @@ def walk_with_context(
 ) -> Iterator[Context]:
     """Yield each node with the functions around it and the test of the nearest `if` around it."""
     for node in ast.iter_child_nodes(tree):
-        yield functions, condition, node
-        inner = functions
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = (*functions, node)
-        if isinstance(node, ast.If):
-            for each in node.body:
-                yield inner, ast.unparse(node.test), each
-                yield from walk_with_context(each, inner, ast.unparse(node.test))
-            for each in node.orelse:
-                yield inner, f"not ({ast.unparse(node.test)})", each
-                yield from walk_with_context(each, inner, f"not ({ast.unparse(node.test)})")
-            yield from walk_with_context(node.test, inner, condition)
-        else:
-            yield from walk_with_context(node, inner, condition)
+        yield from visited(node, functions, condition)
+
+
+def visited(node: ast.AST, functions: tuple[Function, ...], condition: str) -> Iterator[Context]:
+    """Yield a node and those in it, as `walk_with_context` does."""
+    yield functions, condition, node
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        functions = (*functions, node)
+    if not isinstance(node, ast.If):
+        yield from walk_with_context(node, functions, condition)
+        return
+    test = ast.unparse(node.test)
+    yield from visited(node.test, functions, condition)
+    for branch, reason in ((node.body, test), (node.orelse, f"not ({test})")):
+        for each in branch:
+            yield from visited(each, functions, reason)
 
 
 def find_entrypoint(
@@ -613,23 +639,34 @@ def follow(
         return follow(original or name, scope.module, reader, apps, depth + 1)
     value = getattr(node, "value", None)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
-        value = returned[0] if len(returned) == 1 else None
+        value = returned_by(node)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
         return follow(value.func.id, module, reader, apps, depth + 1)
     return None
+
+
+def returned_by(function: Function) -> ast.expr | None:
+    """Return the expression that a function returns, also by a name that it is assigned to."""
+    returned = [each.value for each in own_nodes(function) if isinstance(each, ast.Return)]
+    value = returned[0] if len(returned) == 1 else None
+    if isinstance(value, ast.Name):
+        assigned = [*bindings(function, value.id)]
+        value = getattr(assigned[0], "value", None) if len(assigned) == 1 else None
+    return value
 
 
 def package_of(
     folder: Path, entrypoint: Entrypoint | None, app: App | None
 ) -> tuple[str, str, str]:
     """Return the package's name, its path and the layout."""
-    module = entrypoint.module if entrypoint else dotted(Path(app.place.file)) if app else ""
-    first, _, rest = module.partition(".")
-    for base, layout in (("", "package"), ("src", "src")):
-        path = folder / base / first
-        if first and path.is_dir() and (rest or (path / "__init__.py").is_file()):
-            return first, f"{base}/{first}".lstrip("/"), layout
+    served = [entrypoint.module] if entrypoint else []
+    # `main:app` may be a module beside the package that makes the app.
+    for module in [*served, *([dotted(Path(app.place.file))] if app else [])]:
+        first, _, rest = module.partition(".")
+        for base, layout in (("", "package"), ("src", "src")):
+            path = folder / base / first
+            if first and path.is_dir() and (rest or (path / "__init__.py").is_file()):
+                return first, f"{base}/{first}".lstrip("/"), layout
     return "", "", "modules"
 
 
@@ -666,14 +703,18 @@ def policies_in(reader: Reader, module: Module) -> Iterator[OldPolicy]:
 
 
 def find_settings(reader: Reader, modules: Iterable[Module]) -> Class | None:
-    """Return the settings class, the one with most fields if there are several."""
+    """Return the settings class: of several that which has ENVIRONMENT, or most fields."""
     found = [
         Class(node, module)
         for module in modules
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef) and reader.is_settings(Class(node, module))
     ]
-    return max(found, key=lambda each: len(each.node.body), default=None)
+
+    def rank(each: Class) -> tuple[bool, int]:
+        return bool(fields_of_environment(each.node)), len(each.node.body)
+
+    return max(found, key=rank, default=None)
 
 
 def environment_names(
@@ -686,10 +727,10 @@ def environment_names(
             if isinstance(node, ast.Assign | ast.Call):
                 for name in environments_in(node):
                     found.setdefault(name, str(module.place(node)))
-    for declared in filter(is_environment, settings.node.body) if settings else ():
-        for node in ast.walk(declared):
-            if settings and isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.setdefault(node.value, str(settings.module.place(declared)))
+    if settings:
+        for declared in fields_of_environment(settings.node):
+            for name in values_of(declared, reader, settings):
+                found.setdefault(name, str(settings.module.place(declared)))
     for path in paths:
         if kind_of(path) or DOTENV_NAME.fullmatch(path.name) or path.suffix in (".ini", ".toml"):
             text = quick(path).decode("utf-8", "replace")
@@ -697,6 +738,17 @@ def environment_names(
                 line = text.count("\n", 0, match.start()) + 1
                 found.setdefault(match[1], f"{relative(path, reader.root)}:{line}")
     return found
+
+
+def values_of(declared: ast.stmt, reader: Reader, settings: Class) -> Iterator[str]:
+    """Yield the texts that a field takes: those of a Literal, its default, those of an Enum."""
+    annotation = getattr(declared, "annotation", None)
+    choices = reader.class_named(annotation, Scope(settings.module))
+    for owner in (declared, *(choices.node.body if choices else ())):
+        assigned = owner if owner is declared else getattr(owner, "value", None)
+        for node in ast.walk(assigned) if assigned else ():
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
 def environments_in(node: ast.AST) -> Iterator[str]:
@@ -711,9 +763,25 @@ def environments_in(node: ast.AST) -> Iterator[str]:
         yield texts[1]
 
 
-def is_environment(node: ast.stmt) -> bool:
-    """Whether a statement declares the settings field that ENVIRONMENT is read into."""
-    return isinstance(node, ast.AnnAssign) and last_name(node.target).upper() == "ENVIRONMENT"
+def fields_of_environment(owner: ast.ClassDef) -> list[ast.AnnAssign]:
+    """Return the settings fields that ENVIRONMENT is read into."""
+    fields = (node for node in owner.body if isinstance(node, ast.AnnAssign))
+    return [
+        node
+        for node in fields
+        if variable_of(owner, last_name(node.target), node.value) == "ENVIRONMENT"
+    ]
+
+
+def other_environment_variables(settings: Class | None) -> dict[str, str]:
+    """Return variables such as APP_ENV, from which settings read an environment, with places."""
+    found = {}
+    for node in settings.node.body if settings else ():
+        if settings and isinstance(node, ast.AnnAssign):
+            name = variable_of(settings.node, last_name(node.target), node.value)
+            if re.fullmatch(r"(\w+_)?(ENV|ENVIRONMENT)", name) and name != "ENVIRONMENT":
+                found[name] = str(settings.module.place(node))
+    return found
 
 
 # --- What else a policy has to know -----------------------------------------------------------

@@ -10,8 +10,11 @@ from unittest.mock import patch
 
 import adopt
 import pytest
-from moving import Move
-from proof import Proof, pip_version
+from compare import Caller, Comparison
+from moving import Move, name_old_pin, pip_version, said
+from proof import Proof, Result, command, environment, in_development, tests, without_suite
+from proposal import propose
+from survey import survey
 
 from .project import clean_environment, git, run, run_suite
 
@@ -306,6 +309,37 @@ def test_an_app_that_is_made_unusually_is_left_alone(tmp_path: Path) -> None:
     assert "Remove the CORSMiddleware in main.py, lines 15-15." in report
 
 
+def test_what_is_named_beside_an_open_list_is_kept(tmp_path: Path) -> None:
+    """As where development allows everything and production a list."""
+    lists = 'allow_methods=["PURGE"], allow_headers=["X-Request-ID"]'
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom starlette.middleware.cors import CORSMiddleware\n"
+        "app = FastAPI()\nif app.debug:\n    app.add_middleware(CORSMiddleware, "
+        'allow_methods=["*"], allow_headers=["*"])\n'
+        f"else:\n    app.add_middleware(CORSMiddleware, {lists})\n"
+        "@app.get('/')\ndef read(): ...\n"
+    )
+    answers = propose(survey(tmp_path)).answers
+    assert answers["allow_methods"] == "GET,PURGE"
+    assert answers["request_headers"] == "Content-Type,X-Request-ID"
+
+
+def test_a_service_with_local_origins_alone_is_asked_for_more(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "from fastapi import FastAPI\nfrom starlette.middleware.cors import CORSMiddleware\n"
+        "app = FastAPI()\n"
+        "app.add_middleware(CORSMiddleware, allow_origins=['http://localhost:3000'])\n"
+    )
+    found = survey(tmp_path)
+    proposal = propose(found)
+    assert any("No origin of production was found" in note.text for note in proposal.notes)
+    move = Move(found, folder=tmp_path, before=tmp_path, answers=proposal.answers)
+    lost = Caller("http://localhost:3000", frozenset())
+    assert "In development these still can: `http://localhost:3000`." in in_development(
+        move, Comparison(no_longer=(lost,))
+    )
+
+
 @pytest.mark.usefixtures("quick")
 def test_lines_of_their_dotenv_files_stay(tmp_path: Path) -> None:
     folder = service(tmp_path / "orders", "lone_main")
@@ -333,13 +367,57 @@ def test_variables_that_would_stop_the_start_are_named(tmp_path: Path) -> None:
     assert "`https://staging.acme.com`" in report
 
 
+def test_their_tests_run_without_the_suite(tmp_path: Path) -> None:
+    """Of a folder that is named in testpaths, pytest ignores nothing."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder, paths in ((before, ["src"]), (after, ["src", "tests/cors"])):
+        (folder / "src").mkdir(parents=True)
+        (folder / "src" / "test_ours.py").write_text("def test_ours(): ...\n")
+        (folder / "pyproject.toml").write_text(f"[tool.pytest.ini_options]\ntestpaths={paths}\n")
+    (after / "tests" / "cors").mkdir(parents=True)
+    (after / "tests" / "cors" / "test_theirs.py").write_text("def test_theirs(): ...\n")
+    move = Move(survey(before), folder=after, before=before, answers={})
+    assert tests(after, sys.executable, *without_suite(move)).last.startswith("1 passed")
+
+
+@pytest.mark.usefixtures("quick")
+def test_tests_of_the_old_policy_are_named(tmp_path: Path) -> None:
+    folder = service(tmp_path / "orders", "lone_main")
+    text = "import main\nfrom starlette.middleware.cors import CORSMiddleware\n"
+    (folder / "test_policy.py").write_text(text)
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "A test")
+    assert move_in(folder) == 0
+    report = (folder / "cors-adoption.md").read_text().replace("\\_", "_")
+    assert "Look at the tests in test_policy.py:2, which import CORSMiddleware" in report
+
+
+@pytest.mark.usefixtures("quick")
+def test_environments_by_other_names_are_named_once(tmp_path: Path) -> None:
+    """With ENVIRONMENT=PRODUCTION in the process, the policy finds no dotenv file."""
+    folder = service(tmp_path / "orders", "lone_main")
+    (folder / "compose.yaml").write_text("x:\n  ENVIRONMENT: PRODUCTION\n")
+    names = 'class Settings(BaseSettings):\n    ENVIRONMENT: Literal["LOCAL", "STG"]\n'
+    (folder / "config.py").write_text(f"from pydantic_settings import BaseSettings\n{names}")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "-m", "Our names")
+    assert move_in(folder) == 0
+    report = (folder / "cors-adoption.md").read_text()
+    assert "config.py:3 calls environments 'LOCAL', 'STG'" in report
+    assert "development for LOCAL, production for STG." in report
+    assert "compose.yaml:2 calls an environment 'PRODUCTION'" in report
+
+
 @pytest.mark.parametrize(
     ("line", "pin"),
     [
-        ("fastapi==0.115.0", "==0.115"),
-        ("fastapi[standard]~=0.100", "~=0.100"),
-        ("fastapi<0.120,>=0.1", "<0.120"),
+        ("fastapi==0.115.0", "fastapi back (==0.115.0)"),
+        ("fastapi[standard]~=0.100.0", "fastapi back (~=0.100.0)"),
+        ("fastapi<0.120,>=0.1", "fastapi back (&lt;0.120,>=0.1)"),
+        ("starlette == 1.3.1  # ours", "starlette back (== 1.3.1)"),
         ("fastapi>=0.115", ""),
+        ("fastapi==0.140.2", ""),
+        ("fastapi~=0.100", ""),
         ("fastapi-users==10.1", ""),
     ],
 )
@@ -350,8 +428,33 @@ def test_a_pin_that_is_too_old_is_named(tmp_path: Path, line: str, pin: str) -> 
     git(folder, "commit", "--quiet", "-a", "-m", "Pin")
     assert move_in(folder) == 0
     report = (folder / "cors-adoption.md").read_text()
-    named = re.findall(r"requirements.txt:2 holds FastAPI back \((.*)\)", report)
-    assert named == [pin.replace("<", "&lt;")] * bool(pin)
+    named = re.findall(r"requirements.txt:2 holds (.*), and the policy", report)
+    assert named == [pin] * bool(pin)
+
+
+@pytest.mark.parametrize(
+    "line", ['fastapi = "^0.111.0"', 'fastapi = {extras = ["all"], version = "~0.115"}']
+)
+def test_a_pin_of_poetry_is_why_nothing_was_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setattr("proof.command", lambda *_: Result(False, ("error: no",)))
+    (tmp_path / "pyproject.toml").write_text(f"[tool.poetry.dependencies]\n{line}\n")
+    move = Move(survey(tmp_path), folder=tmp_path, before=tmp_path, answers={})
+    name_old_pin(move, "pyproject.toml")
+    assert "pyproject.toml:2 holds fastapi back" in environment(move)[1]
+
+
+def test_a_line_that_nobody_reads_is_cut(tmp_path: Path) -> None:
+    done = command(tmp_path, sys.executable, "-c", "print('DB_USER is not set! ' * 999)")
+    assert len(done.last) < 400
+    assert len(said("error: " + "git fetch " * 999)) < 400
+
+
+def test_the_cause_of_a_conflict_is_said() -> None:
+    assert said("error: No solution.\n  cause: Because a needs b<1.\n  And c.") == (
+        "error: No solution: Because a needs b<1"
+    )
 
 
 @pytest.mark.parametrize(

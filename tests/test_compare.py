@@ -146,6 +146,19 @@ def test_a_slash_in_a_list_allows_nobody(tmp_path: Path) -> None:
     assert (result.still, result.no_longer) == ((), ())
 
 
+@pytest.mark.parametrize("methods", ["['GET']", "['GET', 'POST']", "['*']"])
+def test_a_header_is_asked_with_a_method_that_both_allow(tmp_path: Path, methods: str) -> None:
+    """Starlette refuses the preflight for a header with a method that is not in its list."""
+    who = 'allow_origins=["https://app.acme.com"], allow_headers=["X-Tenant"]'
+    before = old(tmp_path / "old", f"{who}, allow_methods=['GET', 'DELETE']")
+    result = compare(before, old(tmp_path / "new", f"{who}, allow_methods={methods}"))
+    kept = found(result.still, "https://app.acme.com")
+    assert kept
+    assert "x-tenant" in kept.in_words(False)
+    new = found(result.now, "https://app.acme.com")
+    assert new is None or "headers" not in new.in_words(False)
+
+
 MOUNTED = """
 import os
 from starlette.applications import Starlette
@@ -198,6 +211,14 @@ FAILS = {
         "class Settings(BaseModel):\n  port: int\n"
         "Settings(port='hunter2')",
         "ValidationError: port: Input should be a valid integer",
+    ),
+    "rows of signs": (
+        "from pydantic import BaseModel, field_validator\n"
+        "class Settings(BaseModel):\n  user: str\n"
+        "  @field_validator('user')\n"
+        "  def check(cls, value): raise ValueError('\\n' + '=\\n' * 99 + 'Set USER!\\n=')\n"
+        "Settings(user='hunter2')",
+        "ValidationError: user: Value error, = Set USER! =",
     ),
     "hangs": ("import time; time.sleep(60)", "no answer within 2 seconds"),
 }

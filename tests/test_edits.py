@@ -31,7 +31,7 @@ def edited(folder: Path, text: str, how: str = "add_middleware") -> str:
     [
         (
             "from fastapi import FastAPI\n\napp = FastAPI()\n",
-            f"\n{IMPORTS}\napp = CORSFastAPI(cors={POLICY})\n",
+            f"{IMPORTS}\napp = CORSFastAPI(cors={POLICY})\n",
         ),
         (
             "import fastapi\nfrom fastapi import APIRouter, FastAPI\n\n"
@@ -61,7 +61,7 @@ def test_the_app_gets_the_policy(tmp_path: Path, before: str, after: str) -> Non
 
 HEAD = "from fastapi import FastAPI\nfrom x import CORSMiddleware\n"
 APP = "app = FastAPI()\n"
-NEW = f"\n{IMPORTS}app = CORSFastAPI(cors={POLICY})\n"
+NEW = f"{IMPORTS}app = CORSFastAPI(cors={POLICY})\n"
 CALL = "app.add_middleware(CORSMiddleware, allow_origins=['*'])"
 
 
@@ -71,6 +71,9 @@ CALL = "app.add_middleware(CORSMiddleware, allow_origins=['*'])"
         (f"{CALL}\n", ""),
         (f"{CALL}  # open\nx = 1\n", "x = 1\n"),
         (f"x = 1\n\n{CALL}\n\ny = 2\n", "x = 1\n\ny = 2\n"),
+        (f"x = 1\n\n\n{CALL}\n\n\ny = 2\n", "x = 1\n\n\ny = 2\n"),
+        (f"x = 1\n\n{CALL}\n\n\ny = 2\n", "x = 1\n\n\ny = 2\n"),
+        (f"x = 1\n\n\n{CALL}\n", "x = 1\n"),
         (f"if app.debug:\n    {CALL}\nx = 1\n", "x = 1\n"),
         (f"if a:\n    {CALL}\nelse:\n    x = 1\n", "if a:\n    pass\nelse:\n    x = 1\n"),
         (f"if a:\n    x = 1\nelif x:\n    {CALL}\n", "if a:\n    x = 1\nelif x:\n    pass\n"),

@@ -11,7 +11,7 @@ from service.cors import middleware
 from service.cors.cli import examine
 from service.cors.policy import CORSPolicy
 from service.cors.refusals import Refusal
-from service.cors.rules import Subject, audit
+from service.cors.rules import RULES, Subject, findings_of
 from service.cors.tool.development_rules import suggestion
 from service.cors.tool.explain_message import read_console
 
@@ -207,7 +207,7 @@ def test_the_environment_decides_about_hosts() -> None:
 def test_an_entry_that_is_no_host_is_refused_with_its_fix(entry: str, fix: str) -> None:
     for name in ("development", "staging", "production"):
         policy = CORSPolicy(environment=name, allowed_hosts=("a.acme.com", entry))
-        (found,) = audit(Subject(policy))
+        (found,) = findings_of(Subject(policy), RULES)
         assert (found.rule, found.severity, found.value) == ("CORS058", "error", entry)
         assert found.fix.startswith(fix)
 

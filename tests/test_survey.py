@@ -173,5 +173,78 @@ class Settings(BaseSettings):
     }
 
 
+def test_it_follows_environments_into_an_enum(tmp_path: Path) -> None:
+    config = """
+from enum import Enum
+from pydantic_settings import BaseSettings
+class Name(str, Enum):
+    LOCAL = "LOCAL"
+    PRODUCTION = "PRODUCTION"
+    @property
+    def is_local(self): return self == "else"
+class Server(BaseSettings):
+    host: str = "h"
+    port: int = 1
+    workers: int = 1
+class Settings(BaseSettings):
+    ENVIRONMENT: Name = Name.PRODUCTION
+"""
+    found = survey(service(tmp_path, main=IMPORTS, config=config))
+    assert {*found.environment_names} == {"LOCAL", "PRODUCTION"}
+    assert found.settings_class == "Settings"
+
+
+def test_a_field_with_a_prefix_is_another_variable(tmp_path: Path) -> None:
+    config = """
+from pydantic_settings import BaseSettings
+class Settings(BaseSettings):
+    model_config = {"extra": "ignore"} | SettingsConfigDict(env_prefix="APP_")
+    environment: str = "local"
+"""
+    found = survey(service(tmp_path, main=IMPORTS, config=config))
+    assert found.environment_names == {}
+    assert found.other_environment_variables == {"APP_ENVIRONMENT": "config.py:5"}
+
+
+def test_a_factory_is_followed_to_the_app_that_it_makes(tmp_path: Path) -> None:
+    """Where one function completes what another makes, and there is another app."""
+    main = """
+from core.api import build, Inner
+def create():
+    app = build()
+    def lifespan(): return None
+    return app
+app = create()
+"""
+    factory = IMPORTS.replace("app = ", "def build():\n    return ") + "Inner = FastAPI()\n"
+    found = survey(service(tmp_path, main=main, core__api=factory))
+    assert found.app
+    assert str(found.app.place) == "core/api.py:7"
+
+
+def test_a_condition_is_that_of_the_nearest_if(tmp_path: Path) -> None:
+    add = "app.add_middleware(CORSMiddleware)\n"
+    use = f"if a:\n    if b:\n        {add}elif c:\n    {add}else:\n    {add}"
+    found = survey(service(tmp_path, main=IMPORTS + use))
+    assert [each.condition for each in found.policies] == ["b", "c", "not (c)"]
+
+
 def test_a_folder_without_a_service_is_none(tmp_path: Path) -> None:
     assert not survey(tmp_path).is_service
+
+
+def test_modules_are_imported_from_where_they_are_served(tmp_path: Path) -> None:
+    """`cd backend && python main.py` does not find `backend.app`."""
+    run = "import uvicorn\nuvicorn.run('app.api:app')\n"
+    service(tmp_path, backend__main=run, backend__app__api=IMPORTS)
+    found = survey(tmp_path)
+    assert found.folder == tmp_path / "backend"
+    assert (str(found.entrypoint), found.package_path) == ("app.api:app", "app")
+
+
+def test_the_package_of_the_app_gets_the_policy(tmp_path: Path) -> None:
+    factory = IMPORTS.replace("app = FastAPI()", "def make():\n    return FastAPI()")
+    main = "from core.api import make\napp = make()\n"
+    (tmp_path / "pyproject.toml").write_text('[tool.fastapi]\nentrypoint = "main:app"\n')
+    found = survey(service(tmp_path, src__main=main, src__core__api=factory))
+    assert (str(found.entrypoint), found.package_path) == ("main:app", "src/core")

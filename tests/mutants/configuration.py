@@ -420,13 +420,13 @@ FAULTS_OF_THE_CONFIGURATION = [
         "test_configuration: broken_line: CORS012",
     ),
     Fault(
-        "a refusal proposes a waiver that is over already",
+        "the check proposes a waiver that is over already",
         function(
-            "findings",
+            "tool.development_rules",
             "proposed",
             lambda original: lambda rule, value: original(rule, value).replace(":20", ":19"),
         ),
-        "test_configuration: refusal_proposes",
+        "test_configuration: check_proposes",
     ),
     Fault(
         "shared hosting that the public suffix list lacks is not known",

@@ -167,8 +167,9 @@ def test_a_sign_of_another_environment_is_said(tmp_path: Path) -> None:
     (tmp_path / ".env.development").write_text(CLOSED.format("development"))
     given = {**os.environ, "FASTAPI_ENV": "production"}
     given.pop("ENVIRONMENT", None)
+    rules = package_module("cors.tool.development_rules").ALL_RULES
     with only_dotenv(), patch.dict(os.environ, given, clear=True):
-        examined = package_module("cors.cli").examine(None, tmp_path, with_app=False)
+        examined = package_module("cors.cli").examine(None, tmp_path, with_app=False, rules=rules)
     assert "CORS060" in [each.rule for each in examined.findings], RESTORE_CORS
 
 
@@ -256,12 +257,16 @@ def test_a_waiver_accepts_its_finding_until_its_last_day(
     assert checked(tmp_path, f"{LOCALHOST}\n{ACCEPTED}", days_left) == expected, RESTORE_CORS
 
 
-def test_the_waiver_that_a_refusal_proposes_is_accepted(tmp_path: Path) -> None:
+def test_the_waiver_that_the_check_proposes_is_accepted(tmp_path: Path) -> None:
     """With credentials, every host below the domain may call only after a review."""
     lines = f"CORS_ALLOWED_ORIGINS=https://*.acme.com\n{COOKIES}"
+    assert "`cors check` in a checkout says how" in refusal(tmp_path, lines), RESTORE_CORS
     day = LAST_DAY - timedelta(60)
-    with patch.object(package_module("cors.findings"), "today", lambda: day):
-        proposed = re.search(r"write (CORS_WAIVERS=\S+),", refusal(tmp_path, lines))
+    with only_dotenv(), patch.object(package_module("cors.findings"), "today", lambda: day):
+        examined = package_module("cors.cli").examine("production", tmp_path, with_app=False)
+        advised = package_module("cors.tool.development_rules").with_advice(examined)
+    said = " ".join(found.fix for found in advised.findings)
+    proposed = re.search(r"write (CORS_WAIVERS=\S+),", said)
     assert proposed is not None, RESTORE_CORS
     lines += f"\n# CORS012: landing pages\n{proposed[1]}"
     assert checked(tmp_path, lines) == {"CORS012": "accepted"}, RESTORE_CORS

@@ -145,10 +145,6 @@ def policy_not_outermost(subject: Subject) -> Iterator[Fault]:
     if not isinstance(app, CORSFastAPI):
         fix = "create it as CORSFastAPI(cors=settings.cors_policy()) and add middleware with "
         fix += "app.add_middleware instead of wrapping it"
-        if type(app).__module__.startswith("socketio."):
-            # [] turns off a policy of its own.
-            fix = "serve the CORSFastAPI, create sio with cors_allowed_origins=[], and in it write "
-            fix += "app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None))"
         reason = "is not a CORSFastAPI, so the policy is not its outermost layer"
         yield Fault("app", name, reason, fix)
     elif type(app).__call__ is not CORSFastAPI.__call__:

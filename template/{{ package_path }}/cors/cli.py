@@ -22,7 +22,7 @@ from .findings import ConfigurationError, Finding, counted, errors_among
 from .policy import CORSPolicy
 from .rules import RULES, Rule, Subject, findings_of
 from .settings import NOT_SET, CORSSettings, read_settings
-from .sources import Sources, environments, find_sources
+from .sources import environments, find_sources
 
 PACKAGE = __name__.partition(".")[0]
 DEVELOPMENT_COMMANDS = ("show", "rules", "explain", "probe", "lab")
@@ -106,8 +106,11 @@ def examine(
             # Not by equality: a router, which may be served by mistake, has no hash.
             apps = [app] if app is served() else [app, served()]
             subjects = [Subject(policy, sources, each) for each in apps]
-            if isinstance(app, CORSFastAPI) and app.cors_policy != policy and is_own(app, sources):
-                subjects.append(Subject(app.cors_policy, app=app))
+            if isinstance(app, CORSFastAPI) and app.cors_policy != policy:
+                # Without a factory there is one app, for the environment that asked first.
+                made_for = app.cors_policy.environment
+                if app is not served() or made_for == sources.environment:
+                    subjects.append(Subject(app.cors_policy, app=app))
         except (Exception, ConfigurationError) as error:
             problems += not_created(error)
     found = [each for subject in subjects for each in findings_of(subject, rules)]
@@ -116,11 +119,6 @@ def examine(
         warned = [each for each in found if is_report_mode(each)]
         found = [replace(each, severity="error") if each in warned else each for each in found]
     return Environment(sources.environment, tuple(dict.fromkeys(found + problems)), policy, app)
-
-
-def is_own(app: CORSFastAPI, sources: Sources) -> bool:
-    """Whether an app was made for this environment: without a factory there is one for all."""
-    return app is not served() or app.cors_policy.environment == sources.environment
 
 
 def is_report_mode(found: Finding) -> bool:
@@ -139,11 +137,6 @@ def not_created(error: BaseException) -> list[Finding]:
     text = USER_INFO.sub("://***@", str(error).partition("\n")[0])
     reason = f"raised {type(error).__name__}: {text}"
     fix = "make it work without the services it connects to, or check with --no-app"
-    module, name = entrypoint()
-    if isinstance(error, ModuleNotFoundError) and error.name in (module, module.partition(".")[0]):
-        fix = 'write where your app is into pyproject.toml: [tool.fastapi] entrypoint = "main:app"'
-    elif isinstance(error, AttributeError) and error.name == name:
-        fix = f'write the name of your app into pyproject.toml: entrypoint = "{module}:app"'
     if missing:
         reason = f"needs {', '.join(missing)}; not checked: routes, cookies and middleware"
         fix = "set it in the process environment or in a .local file, or check with --no-app"

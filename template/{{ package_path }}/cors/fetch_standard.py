@@ -30,12 +30,6 @@ FORBIDDEN_REQUEST_HEADERS = names(
     "set-cookie te trailer transfer-encoding upgrade via"
 )
 FORBIDDEN_REQUEST_PREFIXES = ("proxy-", "sec-")
-# "forbidden request-header": forbidden where the value is a forbidden method.
-METHOD_OVERRIDE_HEADERS = names("x-http-method x-http-method-override x-method-override")
 
-# "CORS-safelisted response-header name": readable by every script that may read the response.
-SAFELISTED_RESPONSE_HEADERS = names(
-    "cache-control content-language content-length content-type expires last-modified pragma"
-)
 # "forbidden response-header name": readable by none.
 FORBIDDEN_RESPONSE_HEADERS = names("set-cookie set-cookie2")

@@ -16,7 +16,7 @@ stop starting overnight. `cors check` in a checkout and the test suite then fail
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Literal
 
 # How CORS_WAIVERS writes a waiver.
@@ -115,11 +115,6 @@ class Waiver:
         return (self.rule, self.value) == (finding.rule, finding.value or finding.variable)
 
 
-def proposed(rule: str, value: str) -> str:
-    """Return a waiver for three months from now, as CORS_WAIVERS writes it."""
-    return f"{rule}:{today() + timedelta(days=90)}:{value}"
-
-
 def read_waiver(text: str) -> Waiver | None:
     """Return the waiver that a text is, or None if it is none."""
     found = WAIVER.fullmatch(text)
@@ -136,10 +131,7 @@ def read_waivers(texts: Iterable[str]) -> list[Waiver]:
 
 
 def waive(finding: Finding, waivers: Iterable[Waiver], *, can_be_waived: bool) -> Finding:
-    """Return the finding as the waivers leave it.
-
-    It is accepted until a waiver's last day, and a warning after it.
-    """
+    """Return the finding as the waivers leave it: accepted, or a warning after the last day."""
     waiver = next((each for each in waivers if each.is_for(finding)), None)
     if waiver is None:
         return finding

@@ -6,16 +6,15 @@ Rules on the finished app are in `app`, those that only a developer needs in `to
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from pydantic_settings import BaseSettings
 
 from . import fetch_standard
-from .findings import Finding, Severity, Waiver, proposed, read_waiver, read_waivers, shown, waive
+from .findings import Finding, Severity, Waiver, read_waiver, read_waivers, shown, waive
 from .origin import Origin, Pattern, host_of, own_app_origin
 from .origin_errors import OriginError, parse
 from .policy import (
@@ -34,9 +33,8 @@ from .policy import (
     WAIVERS,
     CORSPolicy,
     Strictness,
-    strictness_of,
 )
-from .sources import PROCESS, DotenvFile, Sources, Variable, process_variable
+from .sources import PROCESS, DotenvFile, Sources, Variable
 
 # --- What a rule is ----------------------------------------------------------------------------
 
@@ -194,30 +192,13 @@ def malformed(rule: str) -> Callable[[Subject], Iterator[Fault]]:
     def check(subject: Subject) -> Iterator[Fault]:
         for _, entry in subject.entries:
             if isinstance(entry, OriginError) and entry.rule == rule:
-                fix, is_final = fix_of(entry, subject), own_app_origin(entry.value) is None
-                yield Fault(ORIGINS, entry.value, entry.reason, fix, is_final=is_final)
+                is_final = own_app_origin(entry.value) is None
+                yield Fault(ORIGINS, entry.value, entry.reason, entry.fix, is_final=is_final)
 
     return check
 
 
-def fix_of(error: OriginError, subject: Subject) -> str:
-    """Return what to do about a text that is no origin.
-
-    What was probably meant is judged too, so that writing it does not lead to the next finding.
-    """
-    meant = error.suggestion.split(",") if error.suggestion else []
-    if meant and all(text in subject.policy.allow_origins for text in meant):
-        return f"remove it; {error.suggestion} is listed already"
-    for text, pattern in subject.patterns:
-        if any(map(pattern.covers, meant)):
-            return f"remove it, or better, remove {text}"
-    policy = replace(subject.policy, allow_origins=tuple(meant))
-    found = findings_of(Subject(policy), BOOK)
-    return next((each.fix for each in found if each.value in meant and not each.until), error.fix)
-
-
-# What is no origin in any environment. A waiver can only accept a scheme of an app's own, as in
-# myshop://app.
+# A waiver can accept only one of them: a scheme of an app's own, as in myshop://app.
 MALFORMED = {
     "CORS003": "A wildcard among the origins",
     "CORS005": "An opaque origin",
@@ -268,14 +249,6 @@ def plain_http_without_credentials(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, "is plain http", fix)
 
 
-# What app shells call themselves where the platform leaves them no scheme of their own.
-SHELLS = {
-    "localhost": "a Capacitor app on Android, set its server.hostname to a name of your own and "
-    "list that",
-    "tauri.localhost": "a Tauri app on Windows or Android, let it call with Tauri's HTTP plugin",
-}
-
-
 @BOOK.rule("CORS011", "- W E", waivable=True)
 def private_address(subject: Subject) -> Iterator[Fault]:
     """A loopback, private or link-local address."""
@@ -284,8 +257,6 @@ def private_address(subject: Subject) -> Iterator[Fault]:
             kind = "a loopback" if site.is_loopback else "a private"
             reason = f"is {kind} address, a different machine for every user"
             fix = f"remove it here and list {text} in .env.development"
-            if site.host in SHELLS and site.port is None:
-                fix += f"; if it is {SHELLS[site.host]}"
             yield Fault(ORIGINS, text, reason, fix)
 
 
@@ -303,10 +274,7 @@ def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
             yield Fault(ORIGINS, text, reason, fix, severity="warning")
             continue
         if text not in [each.value for each in subject.waivers]:
-            waiver = proposed("CORS012", text)
-            door = f"add {waiver} to {WAIVERS}" if policy.waivers else f"write {WAIVERS}={waiver}"
-            fix += f", or accept it for three months after a review: {door}, below a comment that "
-            fix += "begins with CORS012 and says why"
+            fix += ", or accept it after a review: `cors check` in a checkout says how"
         yield Fault(ORIGINS, text, f"{reason} and act as the user", fix)
 
 
@@ -314,7 +282,6 @@ def whole_label_wildcard(subject: Subject) -> Iterator[Fault]:
 def partial_label_wildcard(subject: Subject) -> Iterator[Fault]:
     """A wildcard for part of a label."""
     for text, pattern in subject.patterns:
-        # Under a public suffix, CORS014 says it.
         if pattern.kind == "partial" and not pattern.is_under_public_suffix:
             reason = "matches every name that fits, whoever registers it"
             yield Fault(ORIGINS, text, reason, "list the exact origins")
@@ -398,16 +365,6 @@ def impossible_request_header(subject: Subject) -> Iterator[Fault]:
             yield Fault(REQUEST_HEADERS, header, "is a response header of the policy itself", fix)
 
 
-@BOOK.rule("CORS020", "W W W", waivable=True)
-def method_override(subject: Subject) -> Iterator[Fault]:
-    """A header that overrides the method."""
-    for header in subject.policy.allow_headers:
-        if header.lower() in fetch_standard.METHOD_OVERRIDE_HEADERS:
-            reason = "lets a POST act as a method that was not allowed"
-            fix = f"remove it and list the method in {METHODS}"
-            yield Fault(REQUEST_HEADERS, header, reason, fix)
-
-
 def wildcards(subject: Subject) -> Iterator[tuple[str, str]]:
     """Yield each list that holds `*`, with an example of what to write instead."""
     for variable, example in EXAMPLES.items():
@@ -456,14 +413,6 @@ def impossible_max_age(subject: Subject) -> Iterator[Fault]:
         reason = f"is not between 0 and {LONGEST_MAX_AGE} seconds"
         fix = f"write a whole number of seconds, such as {CHROMIUM_MAX_AGE}"
         yield Fault(MAX_AGE, str(subject.policy.max_age), reason, fix)
-
-
-@BOOK.rule("CORS026", "W W W", waivable=True)
-def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
-    """A maximum age above Chromium's limit."""
-    if CHROMIUM_MAX_AGE < subject.policy.max_age <= LONGEST_MAX_AGE:
-        reason = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium keeps"
-        yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
 
 
 @BOOK.rule("CORS040", "W E E", waivable=True)
@@ -576,12 +525,8 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
         # A byte order mark, a hyphen or a missing underscore hides a variable just as well.
         if not name.startswith("CORS_") and letters(name) not in ours:
             continue
-        reason, fix = "is read by nothing", "remove it; there is nothing to set"
-        if name.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
-            # Starlette's argument is for a header that browsers gave up for a permission prompt.
-            reason += ": before a page of the internet reaches a private address, the browser asks "
-            reason += "its user, and no header of a service changes that"
-        else:
+        fix = "remove it; there is nothing to set"
+        if not name.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
             # Imported here: no service that starts needs it.
             from difflib import get_close_matches
 
@@ -589,7 +534,7 @@ def unknown_variable(subject: Subject) -> Iterator[Fault]:
             fix = f"write {near}, or remove it"
             if near in subject.variables:
                 fix = f"remove it; for that setting, write {near}, which is there already"
-        yield Fault(name, "", reason, fix, variable.where)
+        yield Fault(name, "", "is read by nothing", fix, variable.where)
 
 
 def declared(settings: type[BaseSettings]) -> set[str]:
@@ -612,23 +557,6 @@ def environment_contradicts_file(subject: Subject) -> Iterator[Fault]:
                 reason = f"contradicts the name of its file, {file.path.name}"
                 fix = f"write ENVIRONMENT={subject.policy.environment}"
                 yield Fault("ENVIRONMENT", variable.value, reason, fix, variable.where)
-
-
-@BOOK.rule("CORS060", "W W W")
-def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
-    """Something else contradicts ENVIRONMENT."""
-    given = process_variable("ENVIRONMENT")
-    # Of an environment that this process does not serve, its variables say nothing.
-    if subject.policy.environment != (given or "development").strip():
-        return
-    other = subject.variables.get("FASTAPI_ENV")
-    if other and other.value and strictness_of(other.value) != subject.policy.strictness:
-        reason = f"contradicts ENVIRONMENT, which is {given or 'not set (development is used)'}"
-        yield Fault(other.name, other.value, reason, "set both alike, or unset it", other.where)
-    options = re.search("--proxy-headers|--forwarded-allow-ips", " ".join(sys.argv))
-    if given is None and (options or process_variable("FORWARDED_ALLOW_IPS")):
-        reason = "is not set, so the policy is development's, though the server trusts a proxy"
-        yield Fault("ENVIRONMENT", "", reason, "set it, to development if that is meant", PROCESS)
 
 
 @BOOK.rule("CORS033", "E E E")
@@ -690,8 +618,3 @@ def repeated_variable(subject: Subject) -> Iterator[Fault]:
 
 
 RULES: tuple[Rule, ...] = tuple(sorted(BOOK, key=lambda rule: rule.id))
-
-
-def audit(subject: Subject) -> Iterator[Finding]:
-    """Yield a finding for every rule that the subject breaks, in the order of the rules."""
-    return findings_of(subject, RULES)

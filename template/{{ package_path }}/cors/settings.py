@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from .findings import ConfigurationError, Finding, errors_among, read_waivers
 from .policy import FIELDS, GUARD_WRITES, CORSPolicy, strictness_of
-from .rules import Subject, audit
+from .rules import RULES, Subject, findings_of
 from .sources import ENCODING, Sources, find_sources, read_list
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,8 @@ class CORSSettings(BaseSettings):
         Raises ConfigurationError where a rule refuses it: settings made in code are judged too.
         """
         policy = self.as_policy()
-        if policy != self._audited and (refused := errors_among([*audit(Subject(policy))])):
+        found = findings_of(Subject(policy), RULES) if policy != self._audited else ()
+        if refused := errors_among([*found]):
             raise ConfigurationError(refused)
         return policy
 
@@ -128,8 +129,8 @@ def read_settings(cls: type[Settings], sources: Sources) -> tuple[Settings | Non
         readable = CORSSettings(_env_file=None, **(texts_of(sources) | defaults)).as_policy()
         # To pydantic, a value that is neither a bool nor `report` is two faults.
         found = dict.fromkeys(unreadable(fault, sources) for fault in faults)
-        return None, [*found, *audit(Subject(readable, sources))]
-    return settings, [*audit(Subject(settings.as_policy(), sources))]
+        return None, [*found, *findings_of(Subject(readable, sources), RULES)]
+    return settings, [*findings_of(Subject(settings.as_policy(), sources), RULES)]
 
 
 def texts_of(sources: Sources) -> dict[str, Any]:

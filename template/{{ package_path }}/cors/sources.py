@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,6 +90,12 @@ def process_variable(name: str) -> str | None:
     return next((each.value for each in process_variables() if each.name == name), None)
 
 
+def trusts_proxy() -> bool:
+    """Whether the server is told to trust a proxy, as a deployed one is."""
+    options = re.search("--proxy-headers|--forwarded-allow-ips", " ".join(sys.argv))
+    return bool(options or process_variable("FORWARDED_ALLOW_IPS"))
+
+
 def read_file(path: Path) -> DotenvFile:
     """Read and parse a dotenv file. Raises ConfigurationError (CORS031) if that is impossible."""
     try:
@@ -166,7 +173,10 @@ def find_sources(environment: str | None = None, directory: Path | None = None) 
     if not well_named or not (found or (in_process and not is_slip)):
         raise unknown_environment(name, bool(chosen), directory)
     if not chosen:
-        log.warning("ENVIRONMENT is not set: using development, from %s", found[0])
+        other = process_variable("FASTAPI_ENV") or name
+        doubt = f", though FASTAPI_ENV is {other}" if strictness_of(other) != "local" else ""
+        doubt += ", though the server trusts a proxy" if trusts_proxy() else ""
+        log.warning("ENVIRONMENT is not set: using development, from %s%s", found[0], doubt)
     return Sources(name, directory, tuple(map(read_file, found)))
 
 
@@ -184,33 +194,25 @@ def unknown_environment(name: str, chosen: bool, directory: Path) -> Configurati
     from difflib import get_close_matches
 
     known = environments(directory)
-    listed = ", ".join(known) or "none"
+    there_are = f"(there are: {', '.join(known) or 'none'})"
     in_process = process_variable("CORS_ALLOWED_ORIGINS") is not None
     near = [each for each in known if each.startswith(name.lower())]
     near += get_close_matches(name.lower(), known, n=1)
     bare = name.strip("\"' ").lower()
 
+    reason = f"names no environment: there is no .env.{name} in {directory} {there_are}"
     if not chosen:
-        reason = (
-            f"is not set, and there is no .env.development in {directory} (there are: {listed})"
-        )
+        reason = f"is not set, and there is no .env.development in {directory} {there_are}"
     elif ENVIRONMENT_NAME.fullmatch(name) is None:
         reason = "is not a valid name: a name has lower-case letters, digits, - and _"
     elif in_process:
-        reason = f"is only the beginning of a name (there are: {listed})"
-    else:
-        reason = (
-            f"names no environment: there is no .env.{name} in {directory} (there are: {listed})"
-        )
+        reason = f"is only the beginning of a name {there_are}"
 
+    fix = f"set ENVIRONMENT={near[0]}" if near and chosen else "set ENVIRONMENT to one of them"
     if not chosen and in_process:
         fix = "set ENVIRONMENT too, to the name of the environment that the variables are for"
     elif bare != name and ENVIRONMENT_NAME.fullmatch(bare):
         fix = f"set ENVIRONMENT={bare}"
     elif not known:
         fix = "start the service in the folder that holds its .env.<environment> files"
-    elif near and chosen:
-        fix = f"set ENVIRONMENT={near[0]}"
-    else:
-        fix = "set ENVIRONMENT to one of them"
     return refused_environment(name if chosen else "", PROCESS, reason, fix)

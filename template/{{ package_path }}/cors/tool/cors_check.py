@@ -18,9 +18,7 @@ from ..fetch_standard import (
     FORBIDDEN_REQUEST_HEADERS,
     FORBIDDEN_REQUEST_PREFIXES,
     FORBIDDEN_RESPONSE_HEADERS,
-    METHOD_OVERRIDE_HEADERS,
     SAFELISTED_METHODS,
-    SAFELISTED_RESPONSE_HEADERS,
     TOKEN,
     names,
 )
@@ -29,6 +27,12 @@ Headers = tuple[tuple[str, str], ...]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 NORMALIZED_METHODS = names("DELETE GET HEAD OPTIONS POST PUT")
+# "forbidden request-header": forbidden where the value is a forbidden method.
+METHOD_OVERRIDE_HEADERS = names("x-http-method x-http-method-override x-method-override")
+# "CORS-safelisted response-header name": readable by every script that may read the response.
+SAFELISTED_RESPONSE_HEADERS = names(
+    "cache-control content-language content-length content-type expires last-modified pragma"
+)
 NO_CORS_SAFELISTED = names("accept accept-language content-language content-type")
 FORM_TYPES = names("application/x-www-form-urlencoded multipart/form-data text/plain")
 

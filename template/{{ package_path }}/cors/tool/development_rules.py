@@ -3,7 +3,7 @@
 
 They read source code, routes and the waivers, and find what is needless. And they say whether
 updates reach this service and lose nothing: the recorded answers, the address of the template, what
-git has, and where the code is.
+git has, and where the code is. `with_advice` says more of a fix than a start does.
 """
 
 import ast
@@ -13,6 +13,7 @@ import subprocess
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from shlex import quote, split
@@ -24,12 +25,13 @@ from fastapi.params import Form
 from starlette.routing import Mount, WebSocketRoute, compile_path
 from starlette.staticfiles import StaticFiles
 
-from .. import RELEASE
+from .. import RELEASE, findings
 from ..app import APP_RULES, has_provider, others_may_call, routes_in
-from ..cli import Environment, examine
-from ..fetch_standard import SAFELISTED_METHODS, SAFELISTED_RESPONSE_HEADERS
-from ..findings import ConfigurationError, Waiver, errors_among, shown
-from ..origin import Origin
+from ..cli import NO_APP, Environment, entrypoint, examine
+from ..fetch_standard import SAFELISTED_METHODS
+from ..findings import ConfigurationError, Finding, Waiver, errors_among, shown
+from ..origin import Origin, exact
+from ..origin_errors import OriginError
 from ..policy import (
     ALLOWED_HOSTS,
     CREDENTIALS,
@@ -42,10 +44,32 @@ from ..policy import (
     PUBLIC_PATHS,
     REQUEST_HEADERS,
     WAIVERS,
+    strictness_of,
 )
-from ..rules import OF_POLICY, RULES, Fault, Rule, RuleBook, Subject, findings_of
-from ..sources import PROCESS, DotenvFile, Sources, environments, find_sources, read_list
+from ..rules import (
+    CHROMIUM_MAX_AGE,
+    LONGEST_MAX_AGE,
+    MALFORMED,
+    OF_POLICY,
+    RULES,
+    Fault,
+    Rule,
+    RuleBook,
+    Subject,
+    findings_of,
+)
+from ..sources import (
+    PROCESS,
+    DotenvFile,
+    Sources,
+    environments,
+    find_sources,
+    process_variable,
+    read_list,
+    trusts_proxy,
+)
 from .browser import registrable_domain
+from .cors_check import METHOD_OVERRIDE_HEADERS, SAFELISTED_RESPONSE_HEADERS
 
 BOOK = RuleBook()
 
@@ -256,6 +280,16 @@ def methods_and_routes_disagree(subject: Subject) -> Iterator[Fault]:
         yield Fault(METHODS, ",".join(unused), reason, change(subject, METHODS, [*kept, *missing]))
 
 
+@BOOK.rule("CORS020", "W W W", waivable=True)
+def method_override(subject: Subject) -> Iterator[Fault]:
+    """A header that overrides the method."""
+    for header in subject.policy.allow_headers:
+        if header.lower() in METHOD_OVERRIDE_HEADERS:
+            reason = "lets a POST act as a method that was not allowed"
+            fix = f"remove it and list the method in {METHODS}"
+            yield Fault(REQUEST_HEADERS, header, reason, fix)
+
+
 # --- What does no harm, and is not needed -------------------------------------------------------
 
 
@@ -291,11 +325,40 @@ def exposed_header_of_the_policy(subject: Subject) -> Iterator[Fault]:
             yield Fault(EXPOSED_HEADERS, header, reason, f"remove {header}")
 
 
+@BOOK.rule("CORS026", "W W W", waivable=True)
+def max_age_above_limit(subject: Subject) -> Iterator[Fault]:
+    """A maximum age above Chromium's limit."""
+    if CHROMIUM_MAX_AGE < subject.policy.max_age <= LONGEST_MAX_AGE:
+        reason = f"is more than the {CHROMIUM_MAX_AGE} seconds that Chromium keeps"
+        yield Fault(MAX_AGE, str(subject.policy.max_age), reason, f"write {CHROMIUM_MAX_AGE}")
+
+
+# --- The environment --------------------------------------------------------------------------
+
+
+@BOOK.rule("CORS060", "W W W")
+def environment_in_doubt(subject: Subject) -> Iterator[Fault]:
+    """Something else contradicts ENVIRONMENT."""
+    given = process_variable("ENVIRONMENT")
+    # Of an environment that this process does not serve, its variables say nothing.
+    if subject.policy.environment != (given or "development").strip():
+        return
+    other = subject.variables.get("FASTAPI_ENV")
+    if other and other.value and strictness_of(other.value) != subject.policy.strictness:
+        reason = f"contradicts ENVIRONMENT, which is {given or 'not set (development is used)'}"
+        yield Fault(other.name, other.value, reason, "set both alike, or unset it", other.where)
+    if given is None and trusts_proxy():
+        reason = "is not set, so the policy is development's, though the server trusts a proxy"
+        yield Fault("ENVIRONMENT", "", reason, "set it, to development if that is meant", PROCESS)
+
+
 # --- Waivers ----------------------------------------------------------------------------------
 
 # Longer than a year, nobody remembers why. A day more, for leap years.
 LONGEST_WAIVER = 366
 DAYS_OF_NOTICE = 30
+# The rules that can be waived and find nothing without an app.
+ON_THE_APP = frozenset({"CORS027", "CORS028", "CORS035", "CORS036"})
 
 
 @BOOK.rule("CORS054", "E E E")
@@ -333,8 +396,8 @@ def fault_of(waiver: Waiver, subject: Subject) -> tuple[str, str] | None:
         return "is longer than 12 months", "write a day within a year"
     found = [each for each in findings_of(subject, [rule]) if waiver.is_for(each)]
     # Of a policy made in code, the rules on files cannot be asked.
-    needs_app = rule in APP_RULES or rule in BOOK
-    is_asked = subject.sources is not None and not (needs_app and subject.app is None)
+    has_app = subject.app is not None or rule.id not in ON_THE_APP
+    is_asked = subject.sources is not None and has_app
     # Of one that is over, CORS054 says all there is to do.
     if not found and waiver.days_left >= 0 and is_asked:
         return f"is for a finding of {waiver.rule} that is not there", "remove it"
@@ -780,12 +843,127 @@ def answer_without_question(subject: Subject) -> Iterator[Fault]:
         yield Fault(name, "", reason, f"repeat it with {update_with(file, meant, '…')}")
 
 
-# --- cors check -------------------------------------------------------------------------------
-
 # Found by `suggestion`: it is no fault, so no finding.
 BOOK.append(Rule("CORS057", "- S S", "The hosts of a deployed service are not listed"))
 
 ALL_RULES = tuple(sorted([*RULES, *APP_RULES, *BOOK], key=lambda rule: rule.id))
+
+
+# --- Advice -----------------------------------------------------------------------------------
+
+# What app shells call themselves where the platform leaves them no scheme of their own.
+SHELLS = {
+    "localhost": "a Capacitor app on Android, set its server.hostname to a name of your own and "
+    "list that",
+    "tauri.localhost": "a Tauri app on Windows or Android, let it call with Tauri's HTTP plugin",
+}
+# [] turns off a policy of its own.
+SOCKETIO = (
+    "serve the CORSFastAPI, create sio with cors_allowed_origins=[], and in it write "
+    "app.mount('/socket.io', socketio.ASGIApp(sio, socketio_path=None))"
+)
+
+
+def with_advice(examined: Environment) -> Environment:
+    """Return an environment whose findings say all that a developer needs; a start says less."""
+    if examined.policy is None:
+        return examined
+    subject = Subject(examined.policy, app=examined.app)
+    return replace(examined, findings=tuple(advised(each, subject) for each in examined.findings))
+
+
+def advised(found: Finding, subject: Subject) -> Finding:
+    """Return the finding with all that a developer needs for its fix."""
+    advice = ADVICE.get(found.rule)
+    return replace(found, fix=advice(found, subject)) if advice else found
+
+
+def fix_of_malformed(found: Finding, subject: Subject) -> str:
+    """Judge what was probably meant, so that writing it does not lead to the next finding."""
+    errors = (entry for _, entry in subject.entries if isinstance(entry, OriginError))
+    error = next((each for each in errors if each.value == found.value), None)
+    # Another fix is that of a waiver that is over.
+    if error is None or not error.suggestion or error.fix != found.fix:
+        return found.fix
+    meant = error.suggestion.split(",")
+    if all(text in subject.policy.allow_origins for text in meant):
+        return f"remove it; {error.suggestion} is listed already"
+    for text, pattern in subject.patterns:
+        if any(map(pattern.covers, meant)):
+            return f"remove it, or better, remove {text}"
+    amended = Subject(replace(subject.policy, allow_origins=tuple(meant)))
+    after = findings_of(amended, RULES)
+    refused = (each for each in after if each.value in meant and not each.until)
+    return next((advised(each, amended).fix for each in refused), found.fix)
+
+
+def fix_of_shell(found: Finding, subject: Subject) -> str:
+    """Say what to do if a loopback address is an app shell's own."""
+    site = exact(found.value)
+    if site is None or site.port is not None or site.host not in SHELLS:
+        return found.fix
+    return f"{found.fix}; if it is {SHELLS[site.host]}"
+
+
+def fix_with_waiver(found: Finding, subject: Subject) -> str:
+    """Propose a waiver where the pattern is refused and has none."""
+    if found.severity != "error" or found.value in [each.value for each in subject.waivers]:
+        return found.fix
+    waiver = proposed(found.rule, found.value)
+    door = f"add {waiver} to {WAIVERS}" if subject.policy.waivers else f"write {WAIVERS}={waiver}"
+    return (
+        f"{found.fix.partition(',')[0]}, or accept it for three months after a review: {door}, "
+        f"below a comment that begins with {found.rule} and says why"
+    )
+
+
+def proposed(rule: str, value: str) -> str:
+    """Return a waiver for three months from now, as CORS_WAIVERS writes it."""
+    return f"{rule}:{findings.today() + timedelta(days=90)}:{value}"
+
+
+def fix_of_private_network(found: Finding, subject: Subject) -> str:
+    """Say what browsers do instead of asking for the header of Starlette's argument."""
+    if not found.variable.startswith("CORS_ALLOW_PRIVATE_NETWORK"):
+        return found.fix
+    return (
+        f"{found.fix}: before a page of the internet reaches a private address, the browser asks "
+        "its user, and no header of a service changes that"
+    )
+
+
+def fix_of_wrapper(found: Finding, subject: Subject) -> str:
+    """Say how to serve Socket.IO from within the app that it wraps."""
+    kind = type(subject.app)
+    is_socketio = kind.__module__.startswith("socketio.") and found.value == kind.__name__
+    return SOCKETIO if is_socketio else found.fix
+
+
+def fix_of_entrypoint(found: Finding, subject: Subject) -> str:
+    """Say where pyproject.toml names the app, if it names another one."""
+    module, name = entrypoint()
+    names = (module, module.partition(".")[0])
+    no_module = tuple(f"raised ModuleNotFoundError: No module named {each!r}" for each in names)
+    no_app = f"raised AttributeError: module {module!r} has no attribute {name!r}"
+    if found.reason.startswith(no_module):
+        return 'write where your app is into pyproject.toml: [tool.fastapi] entrypoint = "main:app"'
+    if found.reason.startswith(no_app):
+        return f'write the name of your app into pyproject.toml: entrypoint = "{module}:app"'
+    return found.fix
+
+
+# By rule. Each takes a finding and what was judged, and returns the fix.
+ADVICE: Mapping[str, Callable[[Finding, Subject], str]] = {
+    **dict.fromkeys(MALFORMED, fix_of_malformed),
+    "CORS011": fix_of_shell,
+    "CORS012": fix_with_waiver,
+    "CORS030": fix_of_private_network,
+    "CORS034": fix_of_wrapper,
+    NO_APP: fix_of_entrypoint,
+}
+
+
+# --- cors check -------------------------------------------------------------------------------
 
 
 def check(name: str | None = None, *, with_app: bool = True) -> Environment:
@@ -794,13 +972,13 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
     A fix that changes a recorded answer says how to record the change. Otherwise whoever follows
     it would get CORS037 next.
     """
-    found = examine(name, with_app=with_app, rules=ALL_RULES)
+    found = with_advice(examine(name, with_app=with_app, rules=ALL_RULES))
     try:
         sources = find_sources(found.name)
     except ConfigurationError:
         return found
     questions, (file, _) = recorded_answers(sources), find_answers(sources)
-    findings = []
+    said = []
     for each in found.findings:
         # CORS059 writes the same values in another form.
         is_other = each.rule != "CORS059" and "copier update" not in each.fix
@@ -809,8 +987,8 @@ def check(name: str | None = None, *, with_app: bool = True) -> Environment:
             record = f"{copier('update', file, '--data')} {question}=…"
             fix = f"{each.fix}; then record the line with {record}"
             each = replace(each, fix=fix)
-        findings.append(each)
-    return replace(found, findings=tuple(findings))
+        said.append(each)
+    return replace(found, findings=tuple(said))
 
 
 def said_once(examined: Iterable[Environment]) -> Iterator[Environment]:

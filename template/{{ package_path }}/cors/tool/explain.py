@@ -30,7 +30,7 @@ from ..sources import PROCESS
 from .browser import Reason, console_message, registrable_domain
 from .browser import Step as BrowserStep
 from .cors_check import unsafe_names
-from .development_rules import app_routes, other_slash
+from .development_rules import app_routes, other_slash, with_advice
 from .explain_question import (
     UNKNOWN_SERVICE,
     Change,
@@ -460,7 +460,7 @@ def print_refusal(environment: Environment, console: Console) -> int:
     """Print that the service does not start; return 2 for an unknown environment, else 1."""
     text = f"{environment.name}: the service does not start, so no request gets a response:"
     console.print(Text(text, "red"))
-    for finding in environment.refusals:
+    for finding in with_advice(environment).refusals:
         print_text(console, str(finding), "  ")
     console.print()
     text = (

@@ -39,11 +39,11 @@ from ..policy import (
     CORSPolicy,
 )
 from ..provider import https_origin
-from ..rules import Subject, audit
+from ..rules import Subject, findings_of
 from ..sources import Variable, environments, find_sources
 from .browser import ASGITransport, Browser, Fetch, Outcome, Reason, registrable_domain
 from .cors_check import unsafe_names
-from .development_rules import other_slash, post_routes, reads_json
+from .development_rules import ALL_RULES, advised, other_slash, post_routes, reads_json
 
 # The step at which each reason blocks a request, and the variable that lets the request pass it.
 BLOCKS: Mapping[Reason, tuple[str, str | None]] = {
@@ -546,8 +546,9 @@ def change_to(
         text = json.dumps(value)
     else:
         text = ",".join(value)
-    known = set(audit(Subject(policy)))
-    new = [each for each in audit(Subject(amended)) if each not in known]
+    known = set(findings_of(Subject(policy), ALL_RULES))
+    after = findings_of(Subject(amended), ALL_RULES)
+    new = [advised(each, Subject(amended)) for each in after if each not in known]
     warned = tuple(each for each in new if each.severity == "warning" and each.variable == variable)
     where = found.where if found else f".env.{policy.environment}"
     return Change(variable, text, where, found is not None, tuple(errors_among(new)), warned)

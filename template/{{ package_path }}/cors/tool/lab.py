@@ -62,7 +62,7 @@ from ..policy import (
 )
 from ..sources import Sources, environments, find_sources
 from .browser import ASGITransport, Browser, Fetch, Outcome, Reason, console_message
-from .development_rules import app_routes
+from .development_rules import app_routes, with_advice
 from .explain_question import VARIABLE_OF
 
 TABLE_HOST = "127.0.0.1"
@@ -103,7 +103,7 @@ def run_lab(name: str | None, port: int, *, open_browser: bool) -> int:
     os.environ[ALLOWED_HOSTS] = ""
     examined = examine(name, with_app=False)
     if examined.policy is None or examined.refusals:
-        print(*as_text(examined), sep="\n")
+        print(*as_text(with_advice(examined)), sep="\n")
         return 1
     # The app would warn about the lab's own routes.
     logging.getLogger(app_module.__name__).setLevel(logging.ERROR)

@@ -36,7 +36,7 @@ from ..policy import ALLOWED_HOSTS, CORSPolicy
 from ..sources import environments
 from .browser import ASGITransport, Browser, Exchange, Fetch, Request, Response
 from .cors_check import is_forbidden_request_header
-from .development_rules import app_routes
+from .development_rules import app_routes, with_advice
 from .probe_findings import OTHER_SITE, Answer, Finding, Question, diagnose
 from .show import print_json, table
 
@@ -426,7 +426,7 @@ def read_policy(name: str | None) -> tuple[CORSPolicy, list[str]]:
             "Which policy should the service keep? Name its environment with --environment, or "
             f"set ENVIRONMENT (there are: {listed})."
         )
-    examined = examine(name)
+    examined = with_advice(examine(name))
     # A secret that only the deployment has is not missing from the policy.
     refusals = [finding for finding in examined.refusals if finding.rule != "SETTINGS"]
     if refusals or examined.policy is None:
