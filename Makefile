@@ -7,7 +7,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 export UV_PYTHON_DOWNLOADS ?= never
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-.PHONY: help new adopt fleet test check docs copier-versions copier-floor bench screenshots clean
+.PHONY: help new adopt fleet test test-engines check docs copier-versions copier-floor bench screenshots clean
 
 help:
 	@echo "make new DEST=../orders-api                                   a new service, asking the questions"
@@ -15,6 +15,7 @@ help:
 	@echo "make adopt SERVICE=../existing                                an existing service moves in"
 	@echo "make fleet SERVICES='../services/*'                           a team's services in a table"
 	@echo "make test    everything that is promised, proven"
+	@echo "make test-engines   the browser model against Chromium, Firefox and WebKit; root may install them"
 	@echo "make check   ruff and mypy, for the template and for what it renders"
 	@echo "make docs    what is made from code; it also formats the managed files"
 	@echo "make copier-versions   the table in docs/updating.md, by running each version"
@@ -33,6 +34,10 @@ fleet: $(VENV)/.service
 
 test: check
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-engines: $(VENV)/.test
+	bash tests/engines/install.sh
+	CORS_REQUIRE_ENGINES=1 $(BIN)/python -m pytest tests/engines
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
