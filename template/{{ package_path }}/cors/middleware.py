@@ -93,8 +93,8 @@ IN_PREFLIGHT = _spellings(
 TO_GUARD = _spellings(b"origin", b"host", b"sec-fetch-site", b"cookie", b"authorization")
 # What tells whether a browser hides the response from a site without a grant, and the values of
 # Sec-Fetch-Site and Sec-Fetch-Mode with which it does.
-HOST = frozenset(_spellings(b"host"))
-TELLING = HOST | frozenset(_spellings(b"sec-fetch-site", b"sec-fetch-mode"))
+HOST = _spellings(b"host")
+TELLING = frozenset(_spellings(b"host", b"sec-fetch-site", b"sec-fetch-mode"))
 HIDDEN = frozenset({b"cross-site", b"same-site", b"cors"})
 OWN_PORTS = {b"https": b":443", b"http": b":80"}
 
@@ -205,7 +205,6 @@ class StrictCORSMiddleware(CORSMiddleware):
         self.allowed_hosts = hosts = _strings("allowed_hosts", allowed_hosts)
 
         self._own_hosts = {host.encode() for host in hosts if not (is_address(host) or "*" in host)}
-        self._always = ALWAYS | HOST if hosts else ALWAYS
         self.other_host = lru_cache(REMEMBERED)(self._find_other_host)
         self._judges_writes = guard_writes or report_writes
         self._any_origin = "*" in allow_origins
@@ -265,17 +264,16 @@ class StrictCORSMiddleware(CORSMiddleware):
         found = NONE_READ
         if guarded or method == "OPTIONS":
             found = _read(scope, TO_GUARD if guarded else IN_PREFLIGHT)
-            origins, hosts = found.get(b"origin", []), found.get(b"host", [])
+            origins = found.get(b"origin", [])
         else:
-            # The same as `_read` for these two alone: most requests come through here.
-            origins, hosts = [], []
+            # The same as `_read` for this one alone: most requests come through here.
+            origins = []
             lines = scope["headers"]
             if type(lines) is not list:
                 lines = scope["headers"] = list(lines)
-            always = self._always
             for name, value in lines:
-                if name in always:
-                    (hosts if name in HOST else origins).append(value)
+                if name in ALWAYS:
+                    origins.append(value)
 
         allowed = None
         why = NOT_LISTED
@@ -291,10 +289,12 @@ class StrictCORSMiddleware(CORSMiddleware):
             if b"access-control-request-method" in found:
                 await self._answer_preflight(scope, found, grant, send, why)
                 return
-        if self.allowed_hosts and (other := self.other_host(*hosts)):
-            self._trace.refused("host", scope, origins, other)
-            await self._refuse(found, grant, send, other[1])
-            return
+        if self.allowed_hosts:
+            hosts = (found or _read(scope, HOST)).get(b"host", [])
+            if other := self.other_host(*hosts):
+                self._trace.refused("host", scope, origins, other)
+                await self._refuse(found, grant, send, other[1])
+                return
         if grant is not NOTHING:
             grant += self._exposed
         elif origins and not guarded and self._is_hidden(scope, origins):
