@@ -18,6 +18,7 @@ from typing import Any
 
 from edits import CannotEditError, SourceFile, enforce, finish, remove_policy
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from survey import App, OldPolicy, Survey, git
 
@@ -572,7 +573,7 @@ def listed_in(file: Path) -> set[str]:
 def name_of(requirement: str) -> str:
     """Return the name of the distribution that a requirement is for."""
     found = re.match(r"\s*([\w.-]+)", requirement)
-    return normal(found[1]) if found else ""
+    return canonicalize_name(found[1]) if found else ""
 
 
 def name_present(move: Move, present: Iterable[str]) -> None:
@@ -621,20 +622,15 @@ def with_table_lines(text: str, table: str, requirements: Iterable[str]) -> str:
     following = re.search(r"(?m)^\[", text[start:])
     end = following.start() if following else len(text) - start
     body = text[start : start + end]
-    present = {normal(name) for name in re.findall(r'(?m)^"?([\w.-]+)"?\s*=', body)}
+    present = {canonicalize_name(name) for name in re.findall(r'(?m)^"?([\w.-]+)"?\s*=', body)}
     lines = ""
     for requirement in requirements:
         name, _, version = requirement.partition(">=")
-        if normal(name) not in present:
+        if canonicalize_name(name) not in present:
             lines += f'{name} = ">={version}"\n'
     kept = body.rstrip("\n")
     kept += "\n" if kept else ""
     return text[:start] + kept + lines + body[len(kept) :] + text[start + end :]
-
-
-def normal(name: str) -> str:
-    """Return the name of a distribution in its one spelling."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def with_requirements(move: Move, name: str) -> None:
@@ -649,12 +645,16 @@ def with_requirements(move: Move, name: str) -> None:
     for file, requirements in ((name, DEPENDENCIES), (development, FOR_DEVELOPMENT)):
         path = move.folder / file
         text = path.read_text(encoding="utf-8")
-        present = {normal(each) for each in re.findall(r"(?m)^\s*([A-Za-z0-9][\w.-]*)", text)}
-        lines = [each for each in requirements if normal(each.partition(">=")[0]) not in present]
+        present = {
+            canonicalize_name(each) for each in re.findall(r"(?m)^\s*([A-Za-z0-9][\w.-]*)", text)
+        }
+        lines = [each for each in requirements if name_of(each) not in present]
         newline = "" if text.endswith("\n") or not text else "\n"
         path.write_text(text + newline + "".join(f"{each}\n" for each in lines), encoding="utf-8")
-        pinned = {normal(each) for each in re.findall(r"(?m)^\s*([\w.-]+)[^\n#]*[=<~]", text)}
-        old = [each for each in requirements if normal(each.partition(">=")[0]) in pinned]
+        pinned = {
+            canonicalize_name(each) for each in re.findall(r"(?m)^\s*([\w.-]+)[^\n#]*[=<~]", text)
+        }
+        old = [each for each in requirements if name_of(each) in pinned]
         move.done.append(f"{file}: {', '.join(lines) or 'nothing was missing'}.")
         for each in old:
             move.by_hand.append(f"{file} lists {each.partition('>=')[0]}: it has to allow {each}.")
