@@ -85,6 +85,15 @@ def send_scope(app: Any, scope: dict[str, Any], incoming: Iterable[dict[str, Any
     return Answer(sent)
 
 
+async def answer(scope: Any, receive: Any, send: Any) -> None:
+    """Answer 200, or accept a WebSocket."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
 def http_scope(
     method: str = "GET",
     path: str = "/",

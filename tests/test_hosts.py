@@ -15,7 +15,7 @@ from service.cors.rules import RULES, Subject, findings_of
 from service.cors.tool.development_rules import suggestion
 from service.cors.tool.explain_message import read_console
 
-from .asgi_harness import APP, CORSFastAPI, StrictCORSMiddleware, handshake, request
+from .asgi_harness import APP, CORSFastAPI, StrictCORSMiddleware, answer, handshake, request
 
 LISTED = ("api.acme.com", "*.acme.net", "10.0.0.9")
 LOCAL = ("*", "*.localhost")
@@ -26,22 +26,13 @@ REBOUND = {
 }
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 200, or accept a WebSocket."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.accept"})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
-
-
 def strict(**options: Any) -> StrictCORSMiddleware:
     given: dict[str, Any] = {
         "allow_origins": [APP],
         "allow_credentials": True,
         "guard_writes": True,
     }
-    return StrictCORSMiddleware(app, **given | options)
+    return StrictCORSMiddleware(answer, **given | options)
 
 
 def opens(policy: Any, headers: Any, **more: Any) -> bool:

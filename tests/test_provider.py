@@ -22,11 +22,12 @@ from .asgi_harness import (
     STRANGER,
     CORSFastAPI,
     StrictCORSMiddleware,
+    answer,
     handshake,
     preflight,
     request,
 )
-from .test_refusals import POLICY, Clock, Log, answer, log
+from .test_refusals import POLICY, Clock, Log, log
 
 __all__ = ["log"]
 

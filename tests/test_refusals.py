@@ -26,6 +26,7 @@ from .asgi_harness import (
     STRANGER,
     CORSFastAPI,
     StrictCORSMiddleware,
+    answer,
     handshake,
     preflight,
     request,
@@ -41,15 +42,6 @@ POLICY: dict[str, Any] = {
     "public_paths": ["/public"],
 }
 OWN = "https://api.acme.com"
-
-
-async def answer(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 200, or accept a WebSocket."""
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.accept"})
-        return
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b"hello"})
 
 
 def strict(**changes: Any) -> StrictCORSMiddleware:
