@@ -36,7 +36,7 @@ from .policy import (
 )
 from .sources import PROCESS, DotenvFile, Sources, Variable
 
-# --- What a rule is ----------------------------------------------------------------------------
+# --- What a rule is ---------------------------------------------------------------------------
 
 # E: an error, the service does not start. W: a warning. S: `cors check` suggests it. -: fine.
 SEVERITIES: dict[str, Severity | None] = {"E": "error", "W": "warning", "S": None, "-": None}
@@ -378,7 +378,8 @@ def wildcard_without_credentials(subject: Subject) -> Iterator[Fault]:
     for variable, example in wildcards(subject):
         if variable != EXPOSED_HEADERS and not subject.policy.allow_credentials:
             # Without a value, so that a waiver has to name the variable: both lists may hold `*`.
-            yield Fault(variable, "", "holds `*`: all that is asked for", f"list names: {example}")
+            reason = "holds `*`, which allows every name that a page asks for"
+            yield Fault(variable, "", reason, f"list names: {example}")
 
 
 @BOOK.rule("CORS022", "E E E")
