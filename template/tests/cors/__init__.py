@@ -6,7 +6,7 @@ The expected responses are read from the dotenv files alone, never from the code
 """
 
 # The release of the template that these tests are of. The code in cors/ is of one, too.
-RELEASE = "1.2.1"
+RELEASE = "2.0.0"
 
 # What an update replaces, with * for the package; `test_configuration` compares.
 MANAGED = (

@@ -2,4 +2,4 @@
 """The CORS policy, managed by the template: updates replace this folder, so edit nothing here."""
 
 # The release of the template that this code is of. The tests in tests/cors are of one, too.
-RELEASE = "1.2.1"
+RELEASE = "2.0.0"
